@@ -1,0 +1,72 @@
+/** The nouns of a feature set: what an author registers, checked and resolved into plain data. */
+import type { ColumnType } from './columnType.ts'
+import type { Expression } from './expression.ts'
+import type { SourceDefinition } from './source.ts'
+import type { Duration } from './time.ts'
+
+export const AGGREGATIONS = [
+  'count', 'sum', 'mean', 'min', 'max', 'variance', 'stddev', 'share', 'countDistinct', 'first', 'last', 'lastRow',
+] as const
+export type AggregationName = (typeof AGGREGATIONS)[number]
+
+export interface Aggregation {
+  name: AggregationName
+  /** Absent for `count()`: rows. */
+  input?: Expression
+  /** `variance` and `stddev`: divide by n instead of n - 1. */
+  population?: boolean
+  /** `sum` of integers as decimal(38, 0). */
+  asDecimal?: boolean
+}
+
+export interface Window {
+  /** As written: `7d`. */
+  label: string
+  /** Events in [cutoff - length, cutoff) count. */
+  length: Duration | 'lifetime'
+}
+
+/** One column of the table: an aggregation over one window. */
+export interface FeatureColumn {
+  /** `<feature>_<window>`. */
+  name: string
+  feature: string
+  aggregation: Aggregation
+  /** The type of the aggregation's input, where it has one. */
+  inputType?: ColumnType
+  /** Only rows for which this is true count. */
+  where?: Expression
+  window: Window
+  type: ColumnType
+}
+
+export type LatePolicy = 'restate' | 'asKnown'
+
+export interface FeatureSet {
+  kind: 'featureSet'
+  name: string
+  description?: string
+  source: SourceDefinition
+  /** Key columns, in order, with their types. */
+  entity: { name: string; type: ColumnType }[]
+  every: Duration
+  offset: Duration
+  delay: Duration
+  late: LatePolicy
+  lateness?: Duration
+  /** Share of the validated rows, 0 to 1. */
+  maxRejected: number
+  /** In the order written. */
+  columns: FeatureColumn[]
+  /** Changes exactly when a value or a row of the table can change; descriptions and limits do not count. */
+  fingerprint: string
+}
+
+/** The longest finite window; `every` where the set has none (semantics: a lifetime feature keeps no entity alive). */
+export function longestWindow(set: Pick<FeatureSet, 'columns' | 'every'>): Duration {
+  let longest = 0n
+  for (const { window } of set.columns) {
+    if (window.length !== 'lifetime' && window.length > longest) longest = window.length
+  }
+  return longest === 0n ? set.every : longest
+}

@@ -1,0 +1,125 @@
+/** The port to versioned tables: snapshots of immutable versions, and commits that either happen wholly or not at all. */
+import type { ColumnType } from './columnType.ts'
+import type { Instant } from './time.ts'
+
+export interface TableColumn {
+  name: string
+  type: ColumnType
+  nullable: boolean
+  /** For people and readers' tools; kept in the table's metadata. */
+  comment?: string
+}
+
+/** What is known of one column of one file, for file skipping. Values are exact, in the column's own JavaScript form. */
+export interface ColumnStatistics {
+  /** Absent where unknown or not usable (NaN among the values). Timestamps are Instants (bigint microseconds). */
+  min?: string | number | bigint | boolean
+  max?: string | number | bigint | boolean
+  nullCount: number
+}
+
+/** A data file that belongs to a version. */
+export interface TableFile {
+  /** Relative to the table's root. */
+  path: string
+  size: number
+  rows: number
+  columns: Record<string, ColumnStatistics>
+  modifiedAt: number
+  tags: Record<string, string>
+}
+
+/** A finished Parquet file on local disk, not yet part of any table. */
+export interface StagedFile {
+  localPath: string
+  size: number
+  rows: number
+  columns: Record<string, ColumnStatistics>
+}
+
+export interface Snapshot {
+  /** The table's identity: a UUID that never changes. */
+  tableId: string
+  version: number
+  /** When this version was committed; monotone over versions. */
+  committedAt: Instant
+  columns: TableColumn[]
+  /** The table's own properties, `quern.*` among them. */
+  properties: Record<string, string>
+  files: TableFile[]
+  /** Application transactions: appId -> version. */
+  transactions: ReadonlyMap<string, bigint>
+  /** The lineage that this version's commit recorded, if it still can be read. */
+  lineage: unknown
+}
+
+/** One line of a table's history. */
+export interface CommitRecord {
+  version: number
+  committedAt: Instant
+  operation: string
+  lineage: unknown
+}
+
+export interface TableChange {
+  /** The version that this change was planned from; undefined makes a new table. */
+  base: Snapshot | undefined
+  /** A short word for `log`: 'run', 'rebuild', 'append'. */
+  operation: string
+  /** Present when the table is made or its schema changes. */
+  schema?: { columns: TableColumn[]; description?: string }
+  add: StagedFile[]
+  /** Paths of files of `base` that the new version no longer holds. */
+  remove: string[]
+  transactions?: Record<string, bigint>
+  /** JSON: bigint becomes exact digits. */
+  lineage: unknown
+  /**
+   * 'plan': any commit since `base` makes this one a conflict (a feature set).
+   * 'append': commits that only appended do not; the change is tried again on top, unless one of `transactions` has
+   * moved meanwhile, which is a conflict.
+   */
+  isolation: 'plan' | 'append'
+}
+
+export type CommitOutcome = { outcome: 'committed'; version: number } | { outcome: 'conflict'; latest: number }
+
+export type VersionSelector = { version: number } | { asOf: Instant } | 'latest'
+
+/**
+ * One table. Every implementation must pass test/conformance/tableStore.ts.
+ */
+export interface Table {
+  /** What Python readers are given. */
+  readonly uri: string
+
+  /**
+   * The version that `selector` names: the latest, one by number, or the latest committed at or before an instant.
+   * Undefined where there is no such version or no table. A log that cannot be read is a DataError.
+   */
+  snapshot(selector: VersionSelector): Promise<Snapshot | undefined>
+
+  /**
+   * Publishes a change as version base + 1 (or, under 'append', as the next free one), atomically: until the commit's
+   * one put-if-absent succeeds nothing of it is visible, afterwards all of it is, whatever dies when. Files are moved
+   * into the table first, under fresh names; those of a lost race stay behind as unreferenced garbage.
+   */
+  commit(change: TableChange): Promise<CommitOutcome>
+
+  /** Commits, newest first; at most `limit`. */
+  history(limit?: number): AsyncIterable<CommitRecord>
+
+  /** Local paths at which the engine can read the snapshot's files, in order. */
+  localPaths(files: readonly TableFile[]): Promise<string[]>
+
+  /** Keeps `bytes` as an immutable object that commits may refer to, under `_quern/<name>`. Equal names hold equal bytes. */
+  putObject(name: string, bytes: Uint8Array): Promise<void>
+  getObject(name: string): Promise<Uint8Array | undefined>
+}
+
+export interface TableStore {
+  readonly uri: string
+  table(path: string): Table
+  /** The names of the tables directly under `folder`, sorted: `features` -> `origin_delays`. */
+  tables(folder: string): Promise<string[]>
+}

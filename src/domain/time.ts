@@ -1,0 +1,107 @@
+/** Instants and durations: signed 64-bit microseconds, UTC. */
+import { DefinitionError } from './errors.ts'
+
+/** Microseconds since 1970-01-01T00:00:00Z. */
+export type Instant = bigint
+/** A length of time in microseconds. */
+export type Duration = bigint
+
+const UNITS: Record<string, bigint> = { ms: 1_000n, s: 1_000_000n, m: 60_000_000n, h: 3_600_000_000n, d: 86_400_000_000n }
+
+/** The last instant that a table's timestamp can show: the end of year 9999. */
+export const LATEST_INSTANT: Instant = 253_402_300_799_999_999n
+/** The first: year 1. */
+export const EARLIEST_INSTANT: Instant = -62_135_596_800_000_000n
+
+/** 10,000 years: more than lies between any two instants. */
+const LONGEST_DURATION: Duration = 3_652_500n * UNITS['d']!
+
+/**
+ * Reads `<n><unit>` with unit `ms s m h d`; a day is 86,400 s. Undefined where the text is no
+ * duration or one of more than 10,000 years.
+ */
+export function parseDuration(text: string): Duration | undefined {
+  const match = /^(\d{1,18})(ms|s|m|h|d)$/.exec(text)
+  const duration = match ? BigInt(match[1]!) * UNITS[match[2]!]! : undefined
+  return duration !== undefined && duration <= LONGEST_DURATION ? duration : undefined
+}
+
+/**
+ * Reads an ISO 8601 instant with its offset (`Z` or `+02:00`), up to nanoseconds, floored to microseconds.
+ * Undefined where the text is no such instant; a bare date or a time without an offset is none.
+ */
+export function parseInstant(text: string): Instant | undefined {
+  const match =
+    /^(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(Z|[+-]\d{2}:?\d{2})$/.exec(text)
+  if (!match) return undefined
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(part => Number(part ?? 0)) as [
+    number, number, number, number, number, number,
+  ]
+  const date = new Date(0)
+  date.setUTCFullYear(year, month - 1, day)
+  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return undefined
+  if (hour > 23 || minute > 59 || second > 59) return undefined
+  const micros = BigInt((match[7] ?? '').padEnd(6, '0').slice(0, 6))
+  const offset = match[8]!
+  let shift = 0
+  if (offset !== 'Z') {
+    const digits = offset.replace(':', '')
+    if (Number(digits.slice(1, 3)) > 23 || Number(digits.slice(3, 5)) > 59) return undefined
+    shift = (Number(digits.slice(1, 3)) * 60 + Number(digits.slice(3, 5))) * (digits[0] === '-' ? -1 : 1)
+  }
+  const seconds = BigInt(date.getTime() / 1000) + BigInt(hour * 3600 + minute * 60 + second - shift * 60)
+  return seconds * 1_000_000n + micros
+}
+
+/** Reads an instant that a person typed, or says what is wrong with it. `what` names the option. */
+export function requireInstant(text: string, what: string): Instant {
+  const instant = parseInstant(text)
+  if (instant !== undefined) return instant
+  const bare = /^\d{4}-\d{2}-\d{2}$/.test(text)
+  throw new DefinitionError('definition.instant', `${what}: \`${text}\` is ${bare ? 'a bare date' : 'no instant'}`, {
+    hint: `Write an instant with its offset, such as ${bare ? text : '2026-01-31'}T00:00:00Z.`,
+  })
+}
+
+/** `2026-01-31T00:00:00.000000Z`. */
+export function formatInstant(instant: Instant): string {
+  const millis = floorDiv(instant, 1000n)
+  const date = new Date(Number(millis)).toISOString()
+  return `${date.slice(0, -1)}${String(instant - millis * 1000n).padStart(3, '0')}Z`
+}
+
+/** As `formatInstant`, without fractions or a time of day that are all zero: for people. */
+export function formatInstantShort(instant: Instant): string {
+  return formatInstant(instant).replace(/\.?0+Z$/, 'Z').replace(/T00:00(:00)?Z$/, 'Z').replace(/^(\d{4}-\d{2}-\d{2})Z$/, '$1')
+}
+
+/** `30d`, `36h`, `90s`: the largest unit that divides. */
+export function formatDuration(duration: Duration): string {
+  for (const unit of ['d', 'h', 'm', 's', 'ms']) {
+    if (duration !== 0n && duration % UNITS[unit]! === 0n) return `${duration / UNITS[unit]!}${unit}`
+  }
+  return duration === 0n ? '0s' : `${duration}us`
+}
+
+export function fromDate(date: Date): Instant {
+  return BigInt(date.getTime()) * 1000n
+}
+
+/** Mathematical floor of a / b for b > 0, also below zero. */
+export function floorDiv(a: bigint, b: bigint): bigint {
+  const quotient = a / b
+  return a % b < 0n ? quotient - 1n : quotient
+}
+
+/**
+ * The grid of cutoffs `k * every + offset` (semantics: from 1970-01-01T00:00:00Z on, in both directions).
+ */
+export interface Grid {
+  every: Duration
+  offset: Duration
+}
+
+/** The last grid point at or before `instant`. */
+export function gridFloor(grid: Grid, instant: Instant): Instant {
+  return floorDiv(instant - grid.offset, grid.every) * grid.every + grid.offset
+}

@@ -1,0 +1,47 @@
+/** How large an expression's value can be, as far as the schema's own bounds tell. */
+import type { Expression } from '../../domain/expression.ts'
+import type { Field } from '../../domain/schema.ts'
+
+/** A function from an integer expression to the largest |x| that it can have; undefined where the schema sets no bound. */
+export function expressionBound(fields: ReadonlyMap<string, Field>): (expression: Expression) => bigint | undefined {
+  const bound = (node: Expression): bigint | undefined => {
+    switch (node.op) {
+      case 'column':
+        return fieldBound(fields.get(node.name))
+      case 'literal':
+        return typeof node.value === 'bigint' || Number.isInteger(node.value) ? magnitude(BigInt(node.value)) : undefined
+      case 'abs':
+        return bound(node.of)
+      case 'plus':
+      case 'minus': {
+        const [left, right] = [bound(node.left), bound(node.right)]
+        return left === undefined || right === undefined ? undefined : left + right
+      }
+      case 'times': {
+        const [left, right] = [bound(node.left), bound(node.right)]
+        return left === undefined || right === undefined ? undefined : left * right
+      }
+      default:
+        return undefined
+    }
+  }
+  return bound
+}
+
+function fieldBound(field: Field | undefined): bigint | undefined {
+  if (!field) return undefined
+  let low: bigint | undefined
+  let high: bigint | undefined
+  for (const check of field.checks) {
+    if (check.kind === 'min') low = outward(check.value, Math.floor)
+    if (check.kind === 'max') high = outward(check.value, Math.ceil)
+  }
+  if (low === undefined || high === undefined) return undefined
+  return magnitude(low) > magnitude(high) ? magnitude(low) : magnitude(high)
+}
+
+function outward(value: number | bigint, round: (value: number) => number): bigint | undefined {
+  return typeof value === 'bigint' ? value : Number.isFinite(value) ? BigInt(round(value)) : undefined
+}
+
+const magnitude = (value: bigint): bigint => (value < 0n ? -value : value)

@@ -1,0 +1,47 @@
+/** The embedded engine: DuckDB in this process, on local files. */
+import type { Engine, Query } from '../../domain/engine.ts'
+import { arrowStream } from './arrow.ts'
+import { compute } from './compute.ts'
+import { inspectInputs } from './inspect.ts'
+import { rowWriter } from './rowWriter.ts'
+import type { DuckDBOptions } from './session.ts'
+import { DuckDBSession } from './session.ts'
+import { exportParquet, queryBatches, tableQuerySql } from './tableQuery.ts'
+
+/** Nothing is loaded or opened until the first call. */
+export function duckdbEngine(options: DuckDBOptions): Engine {
+  const session = new DuckDBSession(options)
+  const { scratchDir } = options
+  return {
+    name: 'duckdb',
+
+    version: () =>
+      session.use(async connection => String((await connection.runAndReadAll('SELECT version()')).getRows()[0]![0])),
+
+    limits: async () => ({ memoryBytes: options.memory, threads: options.threads }),
+
+    inspect: (source, inputs) => session.use(connection => inspectInputs(connection, source, inputs)),
+
+    compute: (computation, computeOptions) =>
+      session.use(
+        connection => compute(connection, computation, { ...computeOptions, scratchDir }),
+        computeOptions.signal,
+      ),
+
+    writeRows: async columns => rowWriter(await session.anotherConnection(), columns, scratchDir),
+
+    query: query => session.stream(async connection => queryBatches(connection, await tableQuerySql(connection, query))),
+
+    queryArrow: query =>
+      session.stream(async connection => arrowStream(connection, await tableQuerySql(connection, query), selectedColumns(query))),
+
+    queryParquet: (query, path) =>
+      session.use(async connection => exportParquet(connection, await tableQuerySql(connection, query), path)),
+
+    close: () => session.close(),
+  }
+}
+
+function selectedColumns({ columns, select }: Query): Query['columns'] {
+  return select ? select.map(name => columns.find(column => column.name === name)!) : columns
+}

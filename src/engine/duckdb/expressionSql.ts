@@ -1,0 +1,107 @@
+/** Expressions on columns, printed as DuckDB SQL over the relation of decoded rows. */
+import type { ColumnType } from '../../domain/columnType.ts'
+import type { Comparison, Expression, Literal } from '../../domain/expression.ts'
+import { identifier, literal } from './sql.ts'
+
+const COMPARISONS: Record<Comparison, string> = { eq: '=', ne: '<>', gt: '>', gte: '>=', lt: '<', lte: '<=' }
+
+/** The engine's own name of a column type. */
+export function sqlType(type: ColumnType): string {
+  switch (type.kind) {
+    case 'boolean':
+      return 'BOOLEAN'
+    case 'int32':
+      return 'INTEGER'
+    case 'int64':
+      return 'BIGINT'
+    case 'float':
+      return 'FLOAT'
+    case 'double':
+      return 'DOUBLE'
+    case 'string':
+      return 'VARCHAR'
+    case 'date':
+      return 'DATE'
+    case 'timestamp':
+      return 'TIMESTAMPTZ'
+    case 'decimal':
+      return `DECIMAL(${type.precision},${type.scale})`
+  }
+}
+
+/**
+ * Prints an expression. `types` gives the type of every column.
+ *
+ * Integers are widened to BIGINT before arithmetic, so that overflow is that of int64 whatever the column's width.
+ */
+export function expressionSql(expression: Expression, types: ReadonlyMap<string, ColumnType>): string {
+  const sql = (node: Expression): string => expressionSql(node, types)
+  switch (expression.op) {
+    case 'column':
+      return identifier(expression.name)
+    case 'literal':
+      return literalSql(expression)
+    case 'eq':
+    case 'ne':
+    case 'gt':
+    case 'gte':
+    case 'lt':
+    case 'lte':
+      return `(${sql(expression.left)} ${COMPARISONS[expression.op]} ${sql(expression.right)})`
+    case 'plus':
+    case 'minus':
+    case 'times':
+      return arithmeticSql(expression.op, expression.left, expression.right, types)
+    case 'dividedBy': {
+      const divisor = `(${sql(expression.right)})::DOUBLE`
+      return `(CASE WHEN ${divisor} <> 0 THEN (${sql(expression.left)})::DOUBLE / ${divisor} END)`
+    }
+    case 'abs':
+      return `abs(${widened(expression.of, types)})`
+    case 'not':
+      return `(NOT ${sql(expression.of)})`
+    case 'isNull':
+      return `(${sql(expression.of)} IS NULL)`
+    case 'isNotNull':
+      return `(${sql(expression.of)} IS NOT NULL)`
+    case 'and':
+      return `(${sql(expression.left)} AND ${sql(expression.right)})`
+    case 'or':
+      return `(${sql(expression.left)} OR ${sql(expression.right)})`
+    case 'in':
+      return expression.values.length === 0
+        ? `(CASE WHEN ${sql(expression.of)} IS NOT NULL THEN false END)`
+        : `(${sql(expression.of)} IN (${expression.values.map(literalSql).join(', ')}))`
+    case 'between':
+      return `(${sql(expression.of)} BETWEEN ${sql(expression.low)} AND ${sql(expression.high)})`
+    case 'startsWith':
+      return `starts_with(${sql(expression.of)}, ${literal(expression.prefix)})`
+  }
+}
+
+const ARITHMETIC = { plus: '+', minus: '-', times: '*' } as const
+
+function arithmeticSql(
+  op: keyof typeof ARITHMETIC,
+  left: Expression,
+  right: Expression,
+  types: ReadonlyMap<string, ColumnType>,
+): string {
+  return `(${widened(left, types)} ${ARITHMETIC[op]} ${widened(right, types)})`
+}
+
+/** Narrow integers as int64, decimals and narrow floats as double; the rest as it is. */
+function widened(node: Expression, types: ReadonlyMap<string, ColumnType>): string {
+  const sql = expressionSql(node, types)
+  const kind = node.op === 'column' ? types.get(node.name)?.kind : node.op === 'literal' ? node.type.kind : undefined
+  if (kind === 'int32') return `${sql}::BIGINT`
+  if (kind === 'float' || kind === 'decimal') return `${sql}::DOUBLE`
+  return sql
+}
+
+function literalSql({ type, value }: Literal): string {
+  if (type.kind === 'timestamp') return `make_timestamptz((${value})::BIGINT)`
+  if (type.kind === 'double' || type.kind === 'float') return `(${literal(String(value))})::DOUBLE`
+  if (typeof value === 'string') return literal(value)
+  return type.kind === 'boolean' ? String(value) : `(${value})::${sqlType(type)}`
+}

@@ -1,0 +1,124 @@
+/** Partial aggregates in SQL: how a tile's are computed from rows, and how those of a window's tiles are merged. */
+import type { ColumnType } from '../../domain/columnType.ts'
+import { isFloat } from '../../domain/columnType.ts'
+import { expressionSql } from './expressionSql.ts'
+import type { PartialAggregate, PartialKind } from './partials.ts'
+import { identifier } from './sql.ts'
+
+/** What printing needs to know of the relation of rows. */
+export interface RowColumns {
+  types: ReadonlyMap<string, ColumnType>
+  /** All columns in schema order: the last resort of the total order of rows. */
+  order: readonly string[]
+}
+
+/** The partial's input over a row, null where the feature's condition does not hold. */
+export function inputSql(partial: PartialAggregate, rows: RowColumns): string {
+  const input = expressionSql(partial.input!, rows.types)
+  // Inside CASE the engine evaluates the input only for rows that the condition keeps, so that an overflow in a row that the
+  // feature does not count stops nothing.
+  return partial.where ? `CASE WHEN ${expressionSql(partial.where, rows.types)} THEN ${input} END` : input
+}
+
+/** The aggregate of one tile; `filter` keeps a part of the tile's rows. */
+export function tileAggregateSql(partial: PartialAggregate, rows: RowColumns, filter: string | undefined): string {
+  const only = (condition: string | undefined): string => {
+    const conditions = [filter, condition].filter(text => text !== undefined)
+    return conditions.length === 0 ? '' : ` FILTER (WHERE ${conditions.join(' AND ')})`
+  }
+  if (partial.kind === 'rows') {
+    return `count(*)${only(partial.where && expressionSql(partial.where, rows.types))}`
+  }
+  const x = inputSql(partial, rows)
+  switch (partial.kind) {
+    case 'count':
+      return `count(${x})${only(undefined)}`
+    case 'true':
+      return `count(*)${only(x)}`
+    case 'sum':
+      return `sum(${x})${only(undefined)}`
+    case 'floatSum':
+      return `fsum(${x})${only(undefined)}`
+    case 'squares':
+      return `sum((${x})::BIGINT * (${x})::BIGINT)${only(undefined)}`
+    case 'moments': {
+      const value = `(${x})::DOUBLE`
+      const moments = `{'n': count(${value})${only(undefined)}::DOUBLE, 'mean': favg(${value})${only(undefined)}, 's': var_pop(${value})${only(undefined)} * count(${value})${only(undefined)}}`
+      return `CASE WHEN count(${value})${only(undefined)} > 0 THEN ${moments} END`
+    }
+    case 'min':
+    case 'max':
+      return `${partial.kind}(${withoutNegativeZero(x, partial.inputType!)})${only(undefined)}`
+    case 'first':
+      return `arg_min(${x}, ${orderKey(rows)})${only(undefined)}`
+    case 'last':
+      return `arg_max(${x}, ${orderKey(rows)})${only(undefined)}`
+    case 'lastRow':
+      // Wrapped, since a null is a value here and no value is none.
+      return `arg_max({'v': ${x}}, ${orderKey(rows)})${only(partial.where && expressionSql(partial.where, rows.types))}`
+    case 'distinct':
+      throw new Error('distinct values are kept apart')
+  }
+}
+
+/** -0 and 0 are equal, so which of the two is the least would depend on the order of rows. */
+function withoutNegativeZero(x: string, type: ColumnType): string {
+  return isFloat(type) ? `(${x}) + 0` : x
+}
+
+/** The total order of one entity's rows: event time, known time, then the content. */
+function orderKey({ order }: RowColumns): string {
+  const content = order.map((name, at) => `'n${at}': ${identifier(name)} IS NOT NULL, 'c${at}': ${identifier(name)}`)
+  return `{'t': __t, 'k': __known, ${content.join(', ')}}`
+}
+
+/** The merge of a partial over a window frame; `frame` is the frame's name. */
+export function frameAggregateSql(kind: PartialKind, column: string, frame: string): string {
+  switch (kind) {
+    case 'floatSum':
+      return `fsum(${column}) OVER ${frame}`
+    case 'min':
+    case 'max':
+      return `${kind}(${column}) OVER ${frame}`
+    case 'first':
+      return `first_value(${column} IGNORE NULLS) OVER ${frame}`
+    case 'last':
+    case 'lastRow':
+      return `last_value(${column} IGNORE NULLS) OVER ${frame}`
+    default:
+      return `sum(${column}) OVER ${frame}`
+  }
+}
+
+/** The merge of a window's whole tiles with the part of a tile before them. Either may be null: nothing there. */
+export function mergeSql(kind: PartialKind, whole: string, tail: string): string {
+  switch (kind) {
+    case 'min':
+      return `least(${whole}, ${tail})`
+    case 'max':
+      return `greatest(${whole}, ${tail})`
+    case 'first':
+      return `coalesce(${tail}, ${whole})`
+    case 'last':
+    case 'lastRow':
+      return `coalesce(${whole}, ${tail})`
+    case 'moments':
+      return mergeMomentsSql(tail, whole)
+    default:
+      return `CASE WHEN ${whole} IS NULL THEN ${tail} WHEN ${tail} IS NULL THEN ${whole} ELSE ${whole} + ${tail} END`
+  }
+}
+
+/** Chan, Golub and LeVeque's pairwise update, by a macro that `MOMENTS_MACRO` defines. */
+export function mergeMomentsSql(left: string, right: string): string {
+  return `merge_moments(${left}, ${right})`
+}
+
+export const MOMENTS_MACRO = `CREATE OR REPLACE TEMP MACRO merge_moments(a, b) AS CASE
+  WHEN a IS NULL THEN b
+  WHEN b IS NULL THEN a
+  ELSE {
+    'n': a.n + b.n,
+    'mean': a.mean + (b.mean - a.mean) * (b.n / (a.n + b.n)),
+    's': a.s + b.s + (b.mean - a.mean) * (b.mean - a.mean) * (a.n * (b.n / (a.n + b.n)))
+  } END`

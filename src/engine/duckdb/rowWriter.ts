@@ -1,0 +1,77 @@
+/** Rows from outside into a staged Parquet file, by way of the engine's own column vectors. */
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import type { DuckDBAppender, DuckDBConnection, DuckDBType, DuckDBValue } from '@duckdb/node-api'
+import type { ColumnType } from '../../domain/columnType.ts'
+import { InvariantError } from '../../domain/errors.ts'
+import type { RowBatch, RowWriter, Value } from '../../domain/engine.ts'
+import type { StagedFile, TableColumn } from '../../domain/tableStore.ts'
+import { sqlType } from './expressionSql.ts'
+import { identifier } from './sql.ts'
+import { writeParquet } from './stagedFile.ts'
+
+/** `connection` is this writer's own: its table is spilled and dropped with it. */
+export async function rowWriter(
+  connection: DuckDBConnection,
+  columns: readonly TableColumn[],
+  scratchDir: string,
+): Promise<RowWriter> {
+  const duckdb = await import('@duckdb/node-api')
+  const types = columns.map(({ type }) => vectorType(duckdb, type))
+  await connection.run(
+    `CREATE TEMP TABLE outgoing (${columns.map(({ name, type }) => `${identifier(name)} ${sqlType(type)}`).join(', ')})`,
+  )
+  const appender: DuckDBAppender = await connection.createAppender('outgoing')
+  let rows = 0
+  return {
+    async write(batch: RowBatch): Promise<void> {
+      for (let from = 0; from < batch.rows; from += VECTOR_ROWS) {
+        const part = duckdb.DuckDBDataChunk.create(types, Math.min(VECTOR_ROWS, batch.rows - from))
+        batch.columns.forEach((values, at) => {
+          part.setColumnValues(at, values.slice(from, from + VECTOR_ROWS).map(value => vectorValue(duckdb, columns[at]!.type, value)))
+        })
+        appender.appendDataChunk(part)
+      }
+      rows += batch.rows
+      appender.flushSync()
+    },
+    async finish(): Promise<StagedFile[]> {
+      appender.closeSync()
+      const path = join(scratchDir, `rows-${randomUUID()}.parquet`)
+      const files = rows === 0 ? [] : [await writeParquet(connection, 'SELECT * FROM outgoing', columns, path)]
+      connection.closeSync()
+      return files
+    },
+    async abandon(): Promise<void> {
+      connection.closeSync()
+    },
+  }
+}
+
+/** The engine's vectors hold this many rows. */
+const VECTOR_ROWS = 2048
+
+type DuckDB = typeof import('@duckdb/node-api')
+
+function vectorType(duckdb: DuckDB, { kind }: ColumnType): DuckDBType {
+  switch (kind) {
+    case 'boolean':
+      return duckdb.BOOLEAN
+    case 'int32':
+      return duckdb.INTEGER
+    case 'int64':
+      return duckdb.BIGINT
+    case 'double':
+      return duckdb.DOUBLE
+    case 'string':
+      return duckdb.VARCHAR
+    case 'timestamp':
+      return duckdb.TIMESTAMPTZ
+    default:
+      throw new InvariantError('defect.row-writer', `rows of type ${kind} are not written from outside`)
+  }
+}
+
+function vectorValue(duckdb: DuckDB, { kind }: ColumnType, value: Value): DuckDBValue {
+  return kind === 'timestamp' && typeof value === 'bigint' ? new duckdb.DuckDBTimestampTZValue(value) : value
+}

@@ -1,0 +1,129 @@
+/** One DuckDB instance with quern's settings, its scratch folder, and the translation of its errors. */
+import { mkdir, rm } from 'node:fs/promises'
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { DataError, InvariantError, QuernError, TransientError } from '../../domain/errors.ts'
+import { OVERFLOW_MARK } from './featureSql.ts'
+
+export interface DuckDBOptions {
+  /** Bytes that the engine may hold in memory; past it, it spills to `scratchDir`. */
+  memory: number
+  threads: number
+  /** A folder of this process alone. Made when first needed, removed by `close`. */
+  scratchDir: string
+}
+
+/** Room that the engine takes beside what its own limit counts: file buffers, strings in flight, statistics. */
+const UNCOUNTED_SHARE = 0.1
+
+export class DuckDBSession {
+  readonly options: DuckDBOptions
+  #opened: Promise<{ instance: DuckDBInstance; connection: DuckDBConnection }> | undefined
+
+  constructor(options: DuckDBOptions) {
+    this.options = options
+  }
+
+  /** The session's connection; the engine is loaded and opened when first asked for. */
+  async connection(): Promise<DuckDBConnection> {
+    this.#opened ??= this.#open()
+    return (await this.#opened).connection
+  }
+
+  async #open(): Promise<{ instance: DuckDBInstance; connection: DuckDBConnection }> {
+    const { DuckDBInstance } = await import('@duckdb/node-api')
+    await mkdir(this.options.scratchDir, { recursive: true })
+    const instance = await DuckDBInstance.create(':memory:', {
+      threads: String(this.options.threads),
+      memory_limit: `${Math.floor((this.options.memory * (1 - UNCOUNTED_SHARE)) / 1024)}KiB`,
+      temp_directory: this.options.scratchDir,
+      preserve_insertion_order: 'false',
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+    })
+    const connection = await instance.connect()
+    await connection.run(`SET TimeZone = 'UTC'`)
+    return { instance, connection }
+  }
+
+  /** Runs `work` on the connection; an abort interrupts the engine, and its errors come out as quern's. */
+  async use<T>(work: (connection: DuckDBConnection) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    signal?.throwIfAborted()
+    const connection = await this.connection()
+    const interrupt = (): void => connection.interrupt()
+    signal?.addEventListener('abort', interrupt)
+    try {
+      return await work(connection)
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw translated(error, this.options)
+    } finally {
+      signal?.removeEventListener('abort', interrupt)
+    }
+  }
+
+  /** As `use`, for results that come piece by piece. */
+  async *stream<T>(begin: (connection: DuckDBConnection) => Promise<AsyncIterable<T>>): AsyncIterable<T> {
+    try {
+      yield* await begin(await this.connection())
+    } catch (error) {
+      throw translated(error, this.options)
+    }
+  }
+
+  /** A connection of the caller's own, with its own temporary tables; the caller closes it. */
+  async anotherConnection(): Promise<DuckDBConnection> {
+    await this.connection()
+    const connection = await (await this.#opened!).instance.connect()
+    await connection.run(`SET TimeZone = 'UTC'`)
+    return connection
+  }
+
+  async close(): Promise<void> {
+    const opened = await this.#opened
+    this.#opened = undefined
+    opened?.connection.closeSync()
+    opened?.instance.closeSync()
+    await rm(this.options.scratchDir, { recursive: true, force: true })
+  }
+}
+
+function translated(error: unknown, options: DuckDBOptions): unknown {
+  if (error instanceof QuernError || !(error instanceof Error)) return error
+  const message = error.message
+  const mark = message.indexOf(OVERFLOW_MARK)
+  if (mark >= 0) return overflow(message.slice(mark + OVERFLOW_MARK.length), error)
+  if (/Out of Range Error|Conversion Error.*out of range/i.test(message) && /overflow|out of range/i.test(message)) {
+    return new DataError('data.overflow', `an integer expression of a feature leaves int64: ${firstLine(message)}`, {
+      hint: 'Compute with doubles (multiply by a literal with a fraction), or narrow the rows with `.where(...)`.',
+      cause: error,
+    })
+  }
+  if (/No space left on device|disk quota|max_temp_directory_size|failed to offload/i.test(message)) {
+    return new TransientError('transient.disk-full', `the disk that holds ${options.scratchDir} is full`, {
+      hint: 'Free space there, or set TMPDIR to a larger disk.',
+      cause: error,
+    })
+  }
+  if (/Out of Memory Error/.test(message)) {
+    return new TransientError('transient.memory', `the computation does not fit into ${mebibytes(options.memory)} of memory`, {
+      hint: 'Give it more with QUERN_MEMORY, or run with fewer QUERN_THREADS.',
+      cause: error,
+    })
+  }
+  if (/IO Error|Invalid Input Error.*parquet/i.test(message)) {
+    return new DataError('data.unreadable', `an input could not be read: ${firstLine(message)}`, { cause: error })
+  }
+  return new InvariantError('defect.engine', `the engine failed: ${message}`, { cause: error })
+}
+
+function overflow(json: string, cause: Error): DataError {
+  const { feature, entity } = JSON.parse(json.slice(0, json.lastIndexOf('}') + 1)) as { feature: string; entity: string }
+  return new DataError('data.overflow', `feature \`${feature}\`: the sum of entity ${entity} leaves int64`, {
+    hint: "Write `sum(...).as('decimal')` to widen it.",
+    values: { feature, entity },
+    cause,
+  })
+}
+
+const firstLine = (text: string): string => text.split('\n', 1)[0]!.replace(/^\w+( \w+)* Error: /, '')
+const mebibytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`

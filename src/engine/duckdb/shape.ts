@@ -1,0 +1,80 @@
+/** A feature set as the SQL printers see it: keys and windows numbered, partials shared. */
+import { longestWindow } from '../../domain/featureSet.ts'
+import type { FeatureColumn, FeatureSet } from '../../domain/featureSet.ts'
+import type { Field } from '../../domain/schema.ts'
+import type { Duration } from '../../domain/time.ts'
+import { expressionBound } from './bounds.ts'
+import type { PartialAggregate, PartialKind } from './partials.ts'
+import { PartialSet } from './partials.ts'
+import type { RowColumns } from './partialSql.ts'
+import type { WindowShape } from './windowShape.ts'
+import { windowShape } from './windowShape.ts'
+
+/** One merged partial: what a feature column reads. */
+export interface PartialWindow {
+  partial: PartialAggregate
+  window: WindowShape
+  /** The column that holds it: `p0_w1`. */
+  name: string
+}
+
+export interface Shape {
+  set: FeatureSet
+  rows: RowColumns
+  /** `k0`, `k1`, ...: the entity's key columns. */
+  keys: string[]
+  partials: PartialSet
+  longest: WindowShape
+  /** Each pair of a partial and a window that some feature reads, once. */
+  windows: PartialWindow[]
+  /** The column that holds `kind` for `column`'s window. */
+  windowName(column: FeatureColumn, kind: PartialKind): string
+}
+
+export function shapeOf(set: FeatureSet): Shape {
+  const fields = set.source.schema.fields
+  const partials = new PartialSet(set.columns, expressionBound(new Map(fields.map(field => [field.name, field]))))
+  const labels = [...new Set(set.columns.map(column => column.window.length))]
+  const windowName = (column: FeatureColumn, kind: PartialKind): string =>
+    `${partials.of(column, kind).id}_w${labels.indexOf(column.window.length)}`
+  const windows = new Map<string, PartialWindow>()
+  for (const column of set.columns) {
+    for (const kind of partials.kindsOf(column)) {
+      const name = windowName(column, kind)
+      windows.set(name, { partial: partials.of(column, kind), window: windowShape(column.window.length, set.every), name })
+    }
+  }
+  return {
+    set,
+    rows: { types: typesOf(fields), order: fields.map(field => field.name) },
+    keys: set.entity.map((_, at) => `k${at}`),
+    partials,
+    longest: windowShape(longestWindow(set), set.every),
+    windows: [...windows.values()],
+    windowName,
+  }
+}
+
+function typesOf(fields: readonly Field[]): RowColumns['types'] {
+  return new Map(fields.map(field => [field.name, field.type]))
+}
+
+/** The windows that read `partial`. */
+export function windowsOf(shape: Shape, partial: PartialAggregate): PartialWindow[] {
+  return shape.windows.filter(window => window.partial === partial)
+}
+
+/** The tails of the windows over `partial`, each once. */
+export function tailsOf(shape: Shape, partial: PartialAggregate): Duration[] {
+  return [...new Set(windowsOf(shape, partial).map(({ window }) => window.tail))].filter(tail => tail > 0n)
+}
+
+/** The column that holds the part of a tile at most `tail` before its end. */
+export function tailName(partial: PartialAggregate, tail: Duration): string {
+  return `${partial.id}_t${tail}`
+}
+
+/** Whether some window over `partial` holds whole tiles. */
+export function readsWholeTiles(shape: Shape, partial: PartialAggregate): boolean {
+  return windowsOf(shape, partial).some(({ window }) => window.whole !== 0n)
+}
