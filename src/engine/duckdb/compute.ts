@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Computation, ComputationResult, ComputeOptions, StagedFiles } from '../../domain/engine.ts'
 import type { FeatureSet } from '../../domain/featureSet.ts'
-import type { PinnedInputs } from '../../domain/source.ts'
 import type { StagedFile } from '../../domain/tableStore.ts'
 import { floorDiv } from '../../domain/time.ts'
 import { distinctStepsSql } from './distinctSql.ts'
 import { momentsSql } from './momentsSql.ts'
 import { MOMENTS_MACRO } from './partialSql.ts'
-import { prepareScan, readRejected } from './scan.ts'
+import { readRejected } from './rejects.ts'
+import { prepareScan } from './scan.ts'
 import type { Scan } from './scan.ts'
 import type { Shape } from './shape.ts'
 import { shapeOf } from './shape.ts'
@@ -39,18 +39,16 @@ export async function compute(
     inputs,
     keys: set.entity.map(({ name }) => name),
     setName: set.name,
-    scratchDir: options.scratchDir,
     onRejected: options.onRejected,
     signal: options.signal,
   })
-  const rows = await acceptedRows(connection, shape, scan, inputs)
+  const rows = await acceptedRows(connection, shape, scan)
   await run(`CREATE OR REPLACE TEMP TABLE tiles AS ${tilesSql(shape, rows.relation)}`)
   const lastEvent = await maximum(connection, 'SELECT max(last_t) FROM tiles')
   const accepted = rows.accepted ?? (await count(connection, 'SELECT coalesce(sum(n), 0) FROM tiles'))
-  const inRelation = scan.rows ?? (await count(connection, `SELECT count(*) FROM ${scan.relation}`))
-  const rowsRejected = scan.rejectedBefore + inRelation - accepted
-  const rowsRead = scan.rejectedBefore + inRelation
-  if (inRelation > accepted) await readRejected(connection, scan, options.onRejected, options.signal)
+  const rowsRejected = scan.rejectedBefore + scan.rows - accepted
+  const rowsRead = scan.rejectedBefore + scan.rows
+  if (scan.rows > accepted) await readRejected(connection, scan)
   if (rowsRejected > options.maxRejected * rowsRead) return { rowsRead, rowsRejected, lastEvent, staged: undefined }
 
   const steps: string[] = []
@@ -70,23 +68,17 @@ export async function compute(
   return { rowsRead, rowsRejected, lastEvent, staged }
 }
 
-/**
- * The rows that count, and their number where it is known before the tiles are. Rows are kept in a table of their own where
- * reading them twice is dear, or where repeated row keys must be dropped.
- */
+/** The rows that count, and the number of accepted ones where repeated row keys are dropped after it. */
 async function acceptedRows(
   connection: DuckDBConnection,
   shape: Shape,
   scan: Scan,
-  inputs: PinnedInputs,
 ): Promise<{ relation: string; accepted: number | undefined }> {
   const { source } = shape.set
-  const scans = 1 + shape.partials.all.filter(({ kind }) => kind === 'distinct').length
-  const cheap = inputs.files.every(({ format }) => format !== 'csv')
-  if (!source.rowKey && (cheap || scans === 1)) return { relation: scan.relation, accepted: undefined }
+  if (!source.rowKey) return { relation: scan.relation, accepted: undefined }
   await connection.run(`CREATE OR REPLACE TEMP TABLE accepted AS SELECT * FROM ${scan.relation} WHERE __ok`)
   const accepted = await count(connection, 'SELECT count(*) FROM accepted')
-  return { relation: source.rowKey ? lastOfEachRowKey(shape, source.rowKey) : 'accepted', accepted }
+  return { relation: lastOfEachRowKey(shape, source.rowKey), accepted }
 }
 
 /** A repeated row key keeps the row with the greatest known time, then the last in the total order of rows. */

@@ -1,7 +1,7 @@
 /** Rows from outside into a staged Parquet file, by way of the engine's own column vectors. */
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import type { DuckDBAppender, DuckDBConnection, DuckDBType, DuckDBValue } from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBType, DuckDBValue } from '@duckdb/node-api'
 import type { ColumnType } from '../../domain/columnType.ts'
 import { InvariantError } from '../../domain/errors.ts'
 import type { RowBatch, RowWriter, Value } from '../../domain/engine.ts'
@@ -10,33 +10,54 @@ import { sqlType } from './expressionSql.ts'
 import { identifier } from './sql.ts'
 import { writeParquet } from './stagedFile.ts'
 
+/** Appends batches of plain values to a table of the same columns. */
+export interface TableAppender {
+  append(batch: RowBatch): void
+  close(): void
+}
+
+export async function tableAppender(
+  connection: DuckDBConnection,
+  table: string,
+  columns: readonly { type: ColumnType }[],
+): Promise<TableAppender> {
+  const duckdb = await import('@duckdb/node-api')
+  const types = columns.map(({ type }) => vectorType(duckdb, type))
+  const appender = await connection.createAppender(table)
+  return {
+    append(batch: RowBatch): void {
+      for (let from = 0; from < batch.rows; from += VECTOR_ROWS) {
+        const part = duckdb.DuckDBDataChunk.create(types, Math.min(VECTOR_ROWS, batch.rows - from))
+        batch.columns.forEach((values, at) => {
+          const { type } = columns[at]!
+          part.setColumnValues(at, values.slice(from, from + VECTOR_ROWS).map(value => vectorValue(duckdb, type, value)))
+        })
+        appender.appendDataChunk(part)
+      }
+      appender.flushSync()
+    },
+    close: () => appender.closeSync(),
+  }
+}
+
 /** `connection` is this writer's own: its table is spilled and dropped with it. */
 export async function rowWriter(
   connection: DuckDBConnection,
   columns: readonly TableColumn[],
   scratchDir: string,
 ): Promise<RowWriter> {
-  const duckdb = await import('@duckdb/node-api')
-  const types = columns.map(({ type }) => vectorType(duckdb, type))
   await connection.run(
     `CREATE TEMP TABLE outgoing (${columns.map(({ name, type }) => `${identifier(name)} ${sqlType(type)}`).join(', ')})`,
   )
-  const appender: DuckDBAppender = await connection.createAppender('outgoing')
+  const appender = await tableAppender(connection, 'outgoing', columns)
   let rows = 0
   return {
     async write(batch: RowBatch): Promise<void> {
-      for (let from = 0; from < batch.rows; from += VECTOR_ROWS) {
-        const part = duckdb.DuckDBDataChunk.create(types, Math.min(VECTOR_ROWS, batch.rows - from))
-        batch.columns.forEach((values, at) => {
-          part.setColumnValues(at, values.slice(from, from + VECTOR_ROWS).map(value => vectorValue(duckdb, columns[at]!.type, value)))
-        })
-        appender.appendDataChunk(part)
-      }
+      appender.append(batch)
       rows += batch.rows
-      appender.flushSync()
     },
     async finish(): Promise<StagedFile[]> {
-      appender.closeSync()
+      appender.close()
       const path = join(scratchDir, `rows-${randomUUID()}.parquet`)
       const files = rows === 0 ? [] : [await writeParquet(connection, 'SELECT * FROM outgoing', columns, path)]
       connection.closeSync()
@@ -61,6 +82,8 @@ function vectorType(duckdb: DuckDB, { kind }: ColumnType): DuckDBType {
       return duckdb.INTEGER
     case 'int64':
       return duckdb.BIGINT
+    case 'float':
+      return duckdb.FLOAT
     case 'double':
       return duckdb.DOUBLE
     case 'string':

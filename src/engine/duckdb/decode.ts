@@ -1,0 +1,183 @@
+/** How a source's physical column becomes a value of the schema's type: in SQL for every row, in JavaScript for what zod sees. */
+import { DataError } from '../../domain/errors.ts'
+import type { Field } from '../../domain/schema.ts'
+import { sqlType } from './expressionSql.ts'
+import { literal } from './sql.ts'
+
+/** A column as a group of files holds it. */
+export interface PhysicalColumn {
+  /** SQL of the raw value. */
+  sql: string
+  /** The engine's type; 'TEXT' for undecoded text (CSV fields, folder names). */
+  type: string
+}
+
+export interface Decoder {
+  /** The value in the field's own type; null where the raw value is null or cannot be decoded. Never raises. */
+  value: string
+  /** Conditions, beside the schema's checks, under which a raw value that is not null is what the schema wants. */
+  conditions: string[]
+  /** SQL of what is sent to JavaScript for a rejected row, and how that becomes what zod sees. */
+  raw: string
+  seen: (raw: unknown) => unknown
+}
+
+const INTEGERS = new Set(['TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'UTINYINT', 'USMALLINT', 'UINTEGER', 'UBIGINT'])
+const SAFE = '9007199254740991'
+
+/** `where` names the file for messages. `zone` is the source's. */
+export function decoderOf(field: Field, column: PhysicalColumn, zone: string | undefined, where: string): Decoder {
+  const decoder = column.type === 'TEXT' ? textDecoder(field, column.sql, zone) : typedDecoder(field, column, zone, where)
+  if (decoder) return decoder
+  throw new DataError(
+    'data.type',
+    `${where}: column \`${field.name}\` is ${column.type}, which cannot hold the schema's ${wanted(field)}`,
+    { hint: 'Change the schema to the type that the file has, or write the file with the type that the schema wants.' },
+  )
+}
+
+const wanted = (field: Field): string => (field.input === 'date' ? 'date' : field.type.kind === 'int64' ? `integer (${field.input})` : field.input)
+
+function typedDecoder(field: Field, { sql, type }: PhysicalColumn, zone: string | undefined, where: string): Decoder | undefined {
+  const target = sqlType(field.type)
+  switch (field.input) {
+    case 'boolean':
+      return type === 'BOOLEAN' ? { value: sql, conditions: [], raw: sql, seen: raw => raw } : undefined
+    case 'string':
+      if (type === 'VARCHAR') return { value: sql, conditions: [], raw: sql, seen: raw => raw }
+      if (/^(ENUM|UUID|DECIMAL)/.test(type)) return { value: `${sql}::VARCHAR`, conditions: [], raw: `${sql}::VARCHAR`, seen: raw => raw }
+      return undefined
+    case 'bigint':
+      if (!INTEGERS.has(type)) return undefined
+      return { value: narrowed(sql, type, 'BIGINT'), conditions: inRange(sql, type), raw: sql, seen: raw => BigInt(raw as bigint) }
+    case 'number':
+      if (INTEGERS.has(type)) {
+        const wide = type === 'BIGINT' || type === 'UBIGINT'
+        const conditions = wide && !boundsAreSafe(field) ? [`${sql} BETWEEN -${SAFE} AND ${SAFE}`] : []
+        return { value: narrowed(sql, type, target), conditions, raw: sql, seen: safeNumber }
+      }
+      if (type === 'DOUBLE' || type === 'FLOAT' || type.startsWith('DECIMAL')) {
+        const double = type === 'DOUBLE' ? sql : `${sql}::DOUBLE`
+        return { ...fromDouble(field, double), raw: double, seen: raw => raw }
+      }
+      return undefined
+    case 'date':
+      return dateDecoder(field, { sql, type }, zone, where)
+  }
+}
+
+function narrowed(sql: string, type: string, target: string): string {
+  if (type === target) return sql
+  return target === 'DOUBLE' || type !== 'UBIGINT' ? (type === 'BIGINT' ? `TRY_CAST(${sql} AS ${target})` : `${sql}::${target}`) : `TRY_CAST(${sql} AS ${target})`
+}
+
+function inRange(sql: string, type: string): string[] {
+  return type === 'UBIGINT' ? [`${sql} <= 9223372036854775807`] : []
+}
+
+function fromDouble(field: Field, double: string): { value: string; conditions: string[] } {
+  if (field.type.kind === 'double' || field.type.kind === 'float') {
+    const target = field.type.kind === 'float' ? `${double}::FLOAT` : double
+    return { value: target, conditions: [`isfinite(${double})`] }
+  }
+  return {
+    value: `TRY_CAST(${double} AS ${sqlType(field.type)})`,
+    conditions: [`${double} = trunc(${double})`, `${double} BETWEEN -${SAFE} AND ${SAFE}`],
+  }
+}
+
+/** The schema's own bounds keep every accepted value a safe integer. */
+function boundsAreSafe(field: Field): boolean {
+  const within = (kind: 'min' | 'max'): boolean =>
+    field.checks.some(check => check.kind === kind && Math.abs(Number(check.value)) <= Number.MAX_SAFE_INTEGER)
+  return within('min') && within('max')
+}
+
+/** A 64-bit integer is a number where that is exact, else a bigint, which zod's numbers refuse in zod's own words. */
+function safeNumber(raw: unknown): unknown {
+  const value = BigInt(raw as bigint)
+  return value >= -BigInt(SAFE) && value <= BigInt(SAFE) ? Number(value) : value
+}
+
+function dateDecoder(field: Field, { sql, type }: PhysicalColumn, zone: string | undefined, where: string): Decoder | undefined {
+  const micros = microsSql(sql, type, zone)
+  if (micros === undefined) {
+    if (!/^(TIMESTAMP|DATE)/.test(type)) return field.coerce && type === 'VARCHAR' ? textDecoder(field, sql, zone) : undefined
+    throw new DataError('data.zone', `${where}: column \`${field.name}\` (${type}) carries no offset and the source declares no zone`, {
+      hint: "Declare it: `zone: 'UTC'` (or another IANA zone) in `objects({ ... })`.",
+    })
+  }
+  const value = type === 'TIMESTAMP WITH TIME ZONE' ? sql : `make_timestamptz(${micros})`
+  return { value, conditions: [`isfinite(${sql})`], raw: micros, seen: raw => new Date(Number((raw as bigint) / 1000n)) }
+}
+
+/** SQL for the instant of a physical date or timestamp; undefined where it has no offset and no zone is declared. */
+export function microsSql(sql: string, type: string, zone: string | undefined): string | undefined {
+  if (type === 'TIMESTAMP WITH TIME ZONE') return `epoch_us(${sql})`
+  if (!/^(TIMESTAMP|DATE)/.test(type) || zone === undefined) return undefined
+  // The engine truncates nanoseconds towards zero; instants are floored, also before 1970.
+  const local =
+    type === 'TIMESTAMP_NS' ? `(epoch_ns(${sql}) // 1000 - (epoch_ns(${sql}) % 1000 < 0)::BIGINT)` : `epoch_us(${sql}::TIMESTAMP)`
+  return zone === 'UTC' ? local : `epoch_us(${zonedSql(`make_timestamp(${local})`, zone)})`
+}
+
+/**
+ * A local time in a zone. Of the two instants of a repeated local time the engine takes the later one, and we want the
+ * earlier: so the local time is read with the offset of the day before, and with that of the day after only where the first
+ * reading does not come out as the same local time and the second does.
+ */
+function zonedSql(local: string, zone: string): string {
+  const name = literal(zone)
+  const offset = (days: number): string => {
+    const instant = `timezone('UTC', ${local} + INTERVAL ${days} DAY)`
+    return `(timezone(${name}, ${instant}) - timezone('UTC', ${instant}))`
+  }
+  const [before, after] = [offset(-1), offset(1)].map(shift => `timezone('UTC', ${local} - ${shift})`)
+  const comesOut = (instant: string): string => `timezone(${name}, ${instant}) = ${local}`
+  return `CASE WHEN ${comesOut(before!)} OR NOT ${comesOut(after!)} THEN ${before} ELSE ${after} END`
+}
+
+const NUMBER = '^-?[0-9]+(\\.[0-9]+)?([eE][+-]?[0-9]+)?$'
+const DATE_TIME = '^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{1,9})?)?)?'
+const OFFSET = '(Z|[+-][0-9]{2}:?[0-9]{2})'
+
+/** Text of a CSV field or a folder's name, decoded strictly by the schema's type. What cannot be decoded zod sees as text. */
+function textDecoder(field: Field, sql: string, zone: string | undefined): Decoder {
+  const text = { raw: sql, seen: (raw: unknown): unknown => raw }
+  switch (field.input) {
+    case 'string':
+      return { value: sql, conditions: [], ...text }
+    case 'boolean':
+      return {
+        value: `CASE ${sql} WHEN 'true' THEN true WHEN 'false' THEN false END`,
+        conditions: [`${sql} IN ('true', 'false')`],
+        raw: sql,
+        seen: raw => (raw === 'true' ? true : raw === 'false' ? false : raw),
+      }
+    case 'bigint':
+      return {
+        value: `CASE WHEN regexp_matches(${sql}, '^-?[0-9]+$') THEN TRY_CAST(${sql} AS BIGINT) END`,
+        conditions: [],
+        raw: sql,
+        seen: raw => (/^-?\d+$/.test(String(raw)) ? BigInt(String(raw)) : raw),
+      }
+    case 'number': {
+      const matched = `CASE WHEN regexp_matches(${sql}, '${NUMBER}') THEN ${sql} END`
+      const decoded = fromDouble(field, `TRY_CAST(${matched} AS DOUBLE)`)
+      return { ...decoded, raw: sql, seen: raw => (new RegExp(NUMBER).test(String(raw)) ? Number(raw) : raw) }
+    }
+    case 'date': {
+      const offset = `CASE WHEN regexp_matches(${sql}, '${DATE_TIME}${OFFSET}$') THEN TRY_CAST(${sql} AS TIMESTAMPTZ) END`
+      const local = `CASE WHEN regexp_matches(${sql}, '${DATE_TIME}$') THEN TRY_CAST(${sql} AS TIMESTAMP) END`
+      const zoned = zone === undefined ? undefined : microsSql(`(${local})`, 'TIMESTAMP', zone)
+      const value = zoned === undefined ? offset : `coalesce(${offset}, make_timestamptz(${zoned}))`
+      const instant = `epoch_us(${value})`
+      return {
+        value,
+        conditions: [],
+        raw: `coalesce(${instant}::VARCHAR, 'text:' || ${sql})`,
+        seen: raw => (String(raw).startsWith('text:') ? String(raw).slice(5) : new Date(Number(BigInt(String(raw)) / 1000n))),
+      }
+    }
+  }
+}

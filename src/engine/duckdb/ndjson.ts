@@ -1,0 +1,144 @@
+/** NDJSON: parsed and judged row by row by zod itself, the accepted rows kept in a table. */
+import { createReadStream } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { createGunzip, createZstdDecompress } from 'node:zlib'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import type { RejectedRow, Value } from '../../domain/engine.ts'
+import type { Field } from '../../domain/schema.ts'
+import type { PinnedFile } from '../../domain/source.ts'
+import { fromDate, parseInstant } from '../../domain/time.ts'
+import { sqlType } from './expressionSql.ts'
+import { unreadable } from './fileGroups.ts'
+import { judge, rawText } from './rejects.ts'
+import { tableAppender } from './rowWriter.ts'
+import type { ScanRequest } from './scan.ts'
+import { timesOf } from './scan.ts'
+import { identifier } from './sql.ts'
+
+const BATCH = 2048
+
+/** A file's row is its line, counted from 1; blank lines count and are nothing. */
+export async function loadNdjson(
+  connection: DuckDBConnection,
+  request: ScanRequest,
+  files: readonly PinnedFile[],
+): Promise<{ relation: string; accepted: number; rejected: number }> {
+  const { fields } = request.source.schema
+  const columns = fields.map(({ name, type }) => `${identifier(name)} ${sqlType(type)}`)
+  await connection.run(`CREATE OR REPLACE TEMP TABLE ndjson (${columns.join(', ')})`)
+  const appender = await tableAppender(connection, 'ndjson', fields)
+  let accepted: Value[][] = []
+  let rejected: RejectedRow[] = []
+  const counts = { accepted: 0, rejected: 0 }
+  const flush = async (): Promise<void> => {
+    counts.accepted += accepted.length
+    counts.rejected += rejected.length
+    if (accepted.length > 0) appender.append({ rows: accepted.length, columns: fields.map((_, at) => accepted.map(row => row[at]!)) })
+    if (rejected.length > 0) await request.onRejected(rejected)
+    accepted = []
+    rejected = []
+  }
+  for (const file of files) {
+    let line = 0n
+    try {
+      for await (const text of linesOf(file)) {
+        line++
+        if (text.trim() === '') continue
+        const read = readLine(request, file, text)
+        if ('values' in read) accepted.push(read.values)
+        else rejected.push({ input: file.hash, path: file.path, row: line, ...read })
+        if (accepted.length + rejected.length >= BATCH) {
+          request.signal.throwIfAborted()
+          await flush()
+        }
+      }
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && /^(Z_|ZSTD_|ERR_|E[A-Z]+$)/.test(String(error.code))) throw unreadable(file, error)
+      throw error
+    }
+  }
+  await flush()
+  appender.close()
+  const times = timesOf(request.source)
+  const names = fields.map(({ name }) => identifier(name)).join(', ')
+  const relation = `SELECT ${names}, ${times.t} AS __t, ${times.known} AS __known, true AS __ok FROM ndjson`
+  return { relation, ...counts }
+}
+
+function linesOf(file: PinnedFile): AsyncIterable<string> {
+  const bytes = createReadStream(file.path)
+  if (file.compression === 'none') return createInterface({ input: bytes, crlfDelay: Number.POSITIVE_INFINITY })
+  const stream = file.compression === 'gzip' ? createGunzip() : createZstdDecompress()
+  bytes.on('error', error => stream.destroy(error))
+  return linesOfStream(bytes.pipe(stream))
+}
+
+/** readline swallows the errors of a broken stream; here they must come out. */
+async function* linesOfStream(stream: AsyncIterable<Buffer>): AsyncIterable<string> {
+  const decoder = new TextDecoder()
+  let rest = ''
+  for await (const chunk of stream) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
+    rest = lines.pop()!
+    for (const line of lines) yield line
+  }
+  if (rest !== '') yield rest
+}
+
+type Read = { values: Value[] } | Pick<RejectedRow, 'raw' | 'issues' | 'refusedByKey'>
+
+function readLine(request: ScanRequest, file: PinnedFile, text: string): Read {
+  const { fields } = request.source.schema
+  const malformed = (message: string): Read => ({ raw: text, issues: [{ path: '', code: 'malformed', message }] })
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(text.replace(/^\ufeff/, ''), exactIntegers)
+  } catch (error) {
+    return malformed((error as Error).message)
+  }
+  if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) return malformed('Not a JSON object')
+  const seen: Record<string, unknown> = { ...parsed, ...file.partition }
+  for (const field of fields) {
+    const value = seen[field.name]
+    if (value === null && !field.nullable && field.optional) delete seen[field.name]
+    if (field.input === 'bigint' && typeof value === 'number' && Number.isInteger(value)) seen[field.name] = BigInt(value)
+  }
+  const values = fields.map(field => valueOf(field, seen[field.name]))
+  const { issues, refusedByKey } = judge(request, seen, eventTime(request, seen))
+  if (issues.length === 0) return { values }
+  return refusedByKey === undefined ? { raw: rawText(seen), issues } : { raw: rawText(seen), issues, refusedByKey }
+}
+
+/** A 64-bit integer that a double cannot hold stays exact. `context` is what JSON.parse tells of a value's own text. */
+function exactIntegers(_: string, value: unknown, context?: { source?: string }): unknown {
+  const unsafe = typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? '')
+  return unsafe ? BigInt(context!.source!) : value
+}
+
+function valueOf(field: Field, value: unknown): Value {
+  if (value === null || value === undefined) return null
+  if (field.type.kind === 'timestamp') return instantOf(value) ?? null
+  if (field.type.kind === 'int64') return typeof value === 'number' && Number.isInteger(value) ? BigInt(value) : (value as Value)
+  return value as Value
+}
+
+function instantOf(value: unknown): bigint | undefined {
+  if (typeof value === 'string') {
+    const exact = parseInstant(value)
+    if (exact !== undefined) return exact
+  }
+  const date = new Date(value as string | number)
+  return Number.isNaN(date.getTime()) ? undefined : fromDate(date)
+}
+
+const UNIT = { s: 1e6, ms: 1e3, us: 1 } as const
+
+function eventTime({ source }: ScanRequest, seen: Record<string, unknown>): bigint | undefined {
+  const { column, unit } = source.eventTime
+  const value = seen[column]
+  if (value === null || value === undefined) return undefined
+  if (unit === undefined) return instantOf(value)
+  if (typeof value === 'bigint') return value * BigInt(UNIT[unit])
+  const micros = Math.floor((value as number) * UNIT[unit])
+  return Number.isFinite(micros) ? BigInt(micros) : undefined
+}

@@ -1,0 +1,178 @@
+/** From a source's files to one relation of decoded and judged rows. */
+import type { DuckDBConnection } from '@duckdb/node-api'
+import type { RejectedRow } from '../../domain/engine.ts'
+import { DataError } from '../../domain/errors.ts'
+import type { Field } from '../../domain/schema.ts'
+import type { PinnedFile, PinnedInputs, SourceDefinition } from '../../domain/source.ts'
+import { EARLIEST_INSTANT, LATEST_INSTANT } from '../../domain/time.ts'
+import { checkSql } from './checksSql.ts'
+import { loadCsv } from './csv.ts'
+import type { Decoder } from './decode.ts'
+import { decoderOf } from './decode.ts'
+import { sqlType } from './expressionSql.ts'
+import type { FileGroup } from './fileGroups.ts'
+import { parquetGroups } from './fileGroups.ts'
+import { loadNdjson } from './ndjson.ts'
+import { identifier } from './sql.ts'
+
+export interface ScanRequest {
+  source: SourceDefinition
+  inputs: PinnedInputs
+  /** Columns of which none may be null. */
+  keys: readonly string[]
+  setName: string
+  onRejected: (rows: RejectedRow[]) => Promise<void>
+  signal: AbortSignal
+}
+
+/** A group of files with its decoders, by field. */
+export interface DecodedGroup {
+  group: FileGroup
+  decoders: Map<Field, Decoder>
+}
+
+export interface Scan {
+  request: ScanRequest
+  /** The groups that the engine reads itself. */
+  groups: DecodedGroup[]
+  /**
+   * For FROM: every field under its own name and type, `__t` (event time, microseconds), `__known` (or null), and `__ok`, never
+   * null: schema and key accept the row.
+   */
+  relation: string
+  /** Rows of `relation`. */
+  rows: number
+  /** Rows that were refused while the relation was prepared, beside those in it. */
+  rejectedBefore: number
+}
+
+export async function prepareScan(connection: DuckDBConnection, request: ScanRequest): Promise<Scan> {
+  const { source, inputs } = request
+  const ofFormat = (format: string): PinnedFile[] => inputs.files.filter(file => file.format === format)
+  const groups = decodedGroups(source, await parquetGroups(connection, ofFormat('parquet')))
+  let rejectedBefore = 0
+  for (const [at, file] of ofFormat('csv').entries()) {
+    const { group, malformed } = await loadCsv(connection, file, source.csv, `csv${at}`)
+    groups.push(...decodedGroups(source, [group]))
+    rejectedBefore += malformed.length
+    if (malformed.length > 0) await request.onRejected(malformed)
+  }
+  const selects = groups.map(decoded => acceptedSql(request, decoded))
+  let rows = 0
+  for (const { group } of groups) rows += await countRows(connection, group)
+  const ndjson = ofFormat('ndjson')
+  if (ndjson.length > 0) {
+    const loaded = await loadNdjson(connection, request, ndjson)
+    rejectedBefore += loaded.rejected
+    rows += loaded.accepted
+    selects.push(loaded.relation)
+  }
+  if (selects.length === 0) selects.push(emptySql(source))
+  return { request, groups, relation: `(${selects.join(' UNION ALL ')})`, rows, rejectedBefore }
+}
+
+async function countRows(connection: DuckDBConnection, group: FileGroup): Promise<number> {
+  const reader = await connection.runAndReadAll(`SELECT count(*) FROM ${group.from()}`)
+  return Number(reader.getRows()[0]![0])
+}
+
+export function decodedGroups(source: SourceDefinition, groups: readonly FileGroup[]): DecodedGroup[] {
+  return groups.map(group => {
+    const where = group.files[0]!.path
+    const decoders = new Map<Field, Decoder>()
+    for (const field of source.schema.fields) {
+      const column = group.columns.get(field.name)
+      if (column) decoders.set(field, decoderOf(field, column, source.zone, where))
+      else if (!field.optional) throw missingColumn(field, group, where)
+    }
+    return { group, decoders }
+  })
+}
+
+function missingColumn(field: Field, group: FileGroup, where: string): DataError {
+  const names = [...group.columns.keys()]
+  const alike = names.find(name => name.toLowerCase() === field.name.toLowerCase())
+  return new DataError('data.missing-column', `${where}: column \`${field.name}\` is missing; the file has ${names.map(name => `\`${name}\``).join(', ')}`, {
+    hint: alike
+      ? `Names are case-sensitive: did you mean \`${alike}\`?`
+      : 'Name the column as the file does, or make it `.optional()` in the schema.',
+  })
+}
+
+/** One group's rows, decoded and judged. */
+function acceptedSql(request: ScanRequest, decoded: DecodedGroup): string {
+  const { values, schema, timed, times } = judgement(request, decoded)
+  const names = request.source.schema.fields.map(({ name }) => identifier(name))
+  return `SELECT ${names.join(', ')}, ${times.t} AS __t, ${times.known} AS __known, ((__schema AND ${timed}) IS TRUE) AS __ok
+    FROM (SELECT ${values.join(', ')}, (${schema}) AS __schema FROM ${decoded.group.from()})`
+}
+
+/** One file's refused rows: `position`, `__t`, and `raw0`, `raw1`, ..., a column for each decoder. */
+export function refusedSql(request: ScanRequest, decoded: DecodedGroup, file: PinnedFile): string {
+  const { values, schema, timed, times } = judgement(request, decoded)
+  const raws = [...decoded.decoders.values()].map((decoder, at) => `${decoder.raw} AS raw${at}`)
+  const names = raws.map((_, at) => `raw${at}`)
+  return `SELECT position, ${times.t} AS __t${['', ...names].join(', ')}
+    FROM (SELECT position, ${[...values, ...raws].join(', ')}, (${schema}) AS __schema FROM ${decoded.group.from(file)})
+    WHERE ((__schema AND ${timed}) IS TRUE) = false`
+}
+
+/** The verdict in two parts: what is said of physical columns, and of times, which are taken from decoded ones. */
+function judgement(request: ScanRequest, { decoders }: DecodedGroup): { values: string[]; schema: string; timed: string; times: Times } {
+  const { source, keys } = request
+  const values: string[] = []
+  const conditions: string[] = []
+  for (const field of source.schema.fields) {
+    const decoder = decoders.get(field)
+    values.push(`${decoder ? decoder.value : `NULL::${sqlType(field.type)}`} AS ${identifier(field.name)}`)
+    if (decoder) conditions.push(...fieldConditions(field, decoder, keys.includes(field.name)))
+    else if (keys.includes(field.name)) conditions.push('false')
+  }
+  const times = timesOf(source)
+  const timed = [`${times.t} BETWEEN ${EARLIEST_INSTANT} AND ${LATEST_INSTANT}`]
+  if (source.knownTime !== undefined) timed.push(`${times.known} IS NOT NULL`)
+  return { values, schema: conditions.join(' AND ') || 'true', timed: timed.join(' AND '), times }
+}
+
+function fieldConditions(field: Field, decoder: Decoder, isKey: boolean): string[] {
+  const conditions = [...decoder.conditions, ...field.checks.map(check => checkSql(check, decoder.value))]
+  const present = decoder.value === decoder.raw ? [] : [`${decoder.value} IS NOT NULL`]
+  if (!isKey && (field.nullable || field.optional)) {
+    const all = [...present, ...conditions]
+    return all.length === 0 ? [] : [`(${decoder.raw} IS NULL OR (${all.join(' AND ')}))`]
+  }
+  return [`${decoder.value} IS NOT NULL`, ...conditions]
+}
+
+interface Times {
+  t: string
+  known: string
+}
+
+/** SQL of event time and known time, in microseconds, over the decoded columns. */
+export function timesOf(source: SourceDefinition): Times {
+  const micros = (name: string, unit: string | undefined): string => {
+    const field = source.schema.fields.find(candidate => candidate.name === name)!
+    const column = identifier(name)
+    if (unit !== undefined) return unitMicros(column, unit, field)
+    if (field.type.kind === 'timestamp') return `epoch_us(${column})`
+    return `epoch_us(TRY_CAST(${column} AS TIMESTAMPTZ))`
+  }
+  const { column, unit } = source.eventTime
+  return {
+    t: micros(column, unit),
+    known: source.knownTime === undefined ? 'NULL::BIGINT' : micros(source.knownTime, undefined),
+  }
+}
+
+/** Numbers since 1970 as microseconds, floored; null where they leave what an instant can be. */
+function unitMicros(column: string, unit: string, field: Field): string {
+  const factor = { s: 1_000_000, ms: 1_000, us: 1 }[unit]!
+  if (field.type.kind === 'double' || field.type.kind === 'float') return `TRY_CAST(floor(${column} * ${factor}) AS BIGINT)`
+  return `TRY_CAST(${column}::HUGEINT * ${factor} AS BIGINT)`
+}
+
+function emptySql(source: SourceDefinition): string {
+  const columns = source.schema.fields.map(({ name, type }) => `NULL::${sqlType(type)} AS ${identifier(name)}`)
+  return `SELECT ${columns.join(', ')}, NULL::BIGINT AS __t, NULL::BIGINT AS __known, false AS __ok WHERE false`
+}
