@@ -1,0 +1,27 @@
+/** All that transforms and schemas import. */
+export type { DurationText, FeatureDeclaration, SpreadOptions, WindowText } from './definition/aggregations.ts'
+export {
+  count,
+  countDistinct,
+  first,
+  last,
+  lastRow,
+  max,
+  mean,
+  min,
+  share,
+  stddev,
+  sum,
+  variance,
+} from './definition/aggregations.ts'
+export type { Condition, Operand } from './definition/columns.ts'
+export type {
+  Columns,
+  FeatureSetDeclaration,
+  FeatureSetOptions,
+  ObjectsOptions,
+  ProjectConfig,
+  RowOf,
+  SourceDeclaration,
+} from './definition/declarations.ts'
+export { defineConfig, defineFeatureSet, objects } from './definition/declarations.ts'
