@@ -2,8 +2,8 @@
 import type { z } from 'zod'
 import type { CsvDialect } from '../domain/source.ts'
 import type { DurationText, FeatureDeclaration } from './aggregations.ts'
-import { Condition, Operand } from './columns.ts'
 import type { Scalar } from './columns.ts'
+import { Condition, Operand } from './columns.ts'
 
 /** The zod object of a row. */
 export type RowObject = z.ZodObject
@@ -54,11 +54,7 @@ export type Columns<S extends RowObject> = {
   readonly [K in ColumnName<S>]-?: [Value<Input<S>[K]>] extends [boolean] ? Condition : Operand<Value<Input<S>[K]>>
 }
 
-export interface FeatureSetOptions<
-  S extends RowObject,
-  E extends ColumnName<S>,
-  F extends Record<string, FeatureDeclaration>,
-> {
+export interface FeatureSetOptions<S extends RowObject, E extends ColumnName<S>, F extends Record<string, FeatureDeclaration>> {
   /** `[a-z][a-z0-9_]*`, one of its kind in the project. */
   name: string
   description?: string
@@ -101,12 +97,9 @@ export function defineFeatureSet<
 
 type Flat<T> = { [K in keyof T]: T[K] } & {}
 type FeatureColumns<F> = {
-  [K in keyof F & string as F[K] extends FeatureDeclaration<unknown, infer W> ? `${K}_${W}` : never]: F[K] extends FeatureDeclaration<
-    infer V,
-    string
-  >
-    ? V
-    : never
+  [K in keyof F & string as F[K] extends FeatureDeclaration<unknown, infer W>
+    ? `${K}_${W}`
+    : never]: F[K] extends FeatureDeclaration<infer V, string> ? V : never
 }
 
 /** A row of a feature set as TypeScript sees it: the key, `cutoff`, and a value for each feature and window. */

@@ -5,7 +5,18 @@ import type { SourceDefinition } from './source.ts'
 import type { Duration } from './time.ts'
 
 export const AGGREGATIONS = [
-  'count', 'sum', 'mean', 'min', 'max', 'variance', 'stddev', 'share', 'countDistinct', 'first', 'last', 'lastRow',
+  'count',
+  'sum',
+  'mean',
+  'min',
+  'max',
+  'variance',
+  'stddev',
+  'share',
+  'countDistinct',
+  'first',
+  'last',
+  'lastRow',
 ] as const
 export type AggregationName = (typeof AGGREGATIONS)[number]
 

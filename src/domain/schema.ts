@@ -17,7 +17,7 @@ export type Check =
   /** In the engine's dialect (RE2), proved to mean the same as the schema's expression. */
   | { kind: 'pattern'; value: string }
   | { kind: 'oneOf'; values: (string | number | boolean)[] }
-  /** Text that is an ISO 8601 date and time as zod's `z.iso.datetime()` reads it. */
+/** Text that is an ISO 8601 date and time as zod's `z.iso.datetime()` reads it. */
 
 /** One column as the schema wants it. */
 export interface Field {

@@ -14,7 +14,7 @@ export const LATEST_INSTANT: Instant = 253_402_300_799_999_999n
 export const EARLIEST_INSTANT: Instant = -62_135_596_800_000_000n
 
 /** 10,000 years: more than lies between any two instants. */
-const LONGEST_DURATION: Duration = 3_652_500n * UNITS['d']!
+const LONGEST_DURATION: Duration = 3_652_500n * UNITS.d!
 
 /**
  * Reads `<n><unit>` with unit `ms s m h d`; a day is 86,400 s. Undefined where the text is no
@@ -31,11 +31,15 @@ export function parseDuration(text: string): Duration | undefined {
  * Undefined where the text is no such instant; a bare date or a time without an offset is none.
  */
 export function parseInstant(text: string): Instant | undefined {
-  const match =
-    /^(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(Z|[+-]\d{2}:?\d{2})$/.exec(text)
+  const match = /^(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(Z|[+-]\d{2}:?\d{2})$/.exec(text)
   if (!match) return undefined
   const [year, month, day, hour, minute, second] = match.slice(1, 7).map(part => Number(part ?? 0)) as [
-    number, number, number, number, number, number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
   ]
   const date = new Date(0)
   date.setUTCFullYear(year, month - 1, day)
@@ -72,7 +76,10 @@ export function formatInstant(instant: Instant): string {
 
 /** As `formatInstant`, without fractions or a time of day that are all zero: for people. */
 export function formatInstantShort(instant: Instant): string {
-  return formatInstant(instant).replace(/\.?0+Z$/, 'Z').replace(/T00:00(:00)?Z$/, 'Z').replace(/^(\d{4}-\d{2}-\d{2})Z$/, '$1')
+  return formatInstant(instant)
+    .replace(/\.?0+Z$/, 'Z')
+    .replace(/T00:00(:00)?Z$/, 'Z')
+    .replace(/^(\d{4}-\d{2}-\d{2})Z$/, '$1')
 }
 
 /** `30d`, `36h`, `90s`: the largest unit that divides. */

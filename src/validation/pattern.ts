@@ -25,14 +25,18 @@ interface Token {
 const SPACE = '\\t\\n\\x0b\\f\\r \\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}\\x{feff}'
 
 function nextToken(rest: string): Token | undefined {
-  const escape = /^\\([dDwW])/.exec(rest)
-  if (escape) {
+  const shorthand = /^\\([dDwW])/.exec(rest)
+  if (shorthand) {
     // A negated class takes one code unit in JavaScript and a whole character here.
-    return escape[1] === 'd' || escape[1] === 'w' ? { re2: escape[0], length: 2 } : undefined
+    return shorthand[1] === 'd' || shorthand[1] === 'w' ? { re2: shorthand[0], length: 2 } : undefined
   }
   if (rest.startsWith('\\s')) return { re2: `[${SPACE}]`, length: 2 }
   const literal = /^\\([-/^$.*+?()[\]{}|\\])/.exec(rest)
-  if (literal) return { re2: literal[1] === '/' || literal[1] === '-' ? `\\x{${literal[1].charCodeAt(0).toString(16)}}` : literal[0], length: 2 }
+  if (literal)
+    return {
+      re2: literal[1] === '/' || literal[1] === '-' ? `\\x{${literal[1].charCodeAt(0).toString(16)}}` : literal[0],
+      length: 2,
+    }
   const control = /^\\([tnrf])/.exec(rest)
   if (control) return { re2: control[0], length: 2 }
   if (rest.startsWith('[')) return classToken(rest)

@@ -49,7 +49,10 @@ export function readSchema(object: unknown): { schema: RowSchema } | { faults: S
     faults.push({ message: `\`${check._zod.def.check}\` on the object as a whole is not supported`, hint: SUPPORTED })
   }
   if (def.catchall && def.catchall._zod.def.type !== 'unknown') {
-    faults.push({ message: 'strict objects and `catchall` are not supported: extra columns are ignored', hint: 'Write `z.object({ ... })`.' })
+    faults.push({
+      message: 'strict objects and `catchall` are not supported: extra columns are ignored',
+      hint: 'Write `z.object({ ... })`.',
+    })
   }
   const fields: Field[] = []
   for (const [name, column] of Object.entries(def.shape ?? {})) {
@@ -74,7 +77,10 @@ function isZod(value: unknown): value is ZodLike {
 function verdictOf(parser: SafeParser, row: Record<string, unknown>): Verdict {
   const { success, error } = parser.safeParse(row)
   if (success) return { ok: true }
-  return { ok: false, issues: error!.issues.map(({ path, code, message }) => ({ path: path.map(String).join('.'), code, message })) }
+  return {
+    ok: false,
+    issues: error!.issues.map(({ path, code, message }) => ({ path: path.map(String).join('.'), code, message })),
+  }
 }
 
 function fingerprintOf(fields: readonly Field[]): string {
@@ -132,7 +138,9 @@ function kindOf(def: ZodDef): Kind | undefined {
     case 'string':
       return { type: { kind: 'string' }, input: 'string', checks: [] }
     case 'bigint':
-      return def.format === undefined || def.format === 'int64' ? { type: { kind: 'int64' }, input: 'bigint', checks: [] } : undefined
+      return def.format === undefined || def.format === 'int64'
+        ? { type: { kind: 'int64' }, input: 'bigint', checks: [] }
+        : undefined
     case 'number':
       return numberKind([def.format, ...(def.checks ?? []).map(check => check._zod.def.format)])
     case 'enum':
@@ -152,8 +160,10 @@ function isReverse(entries: Record<string, string | number>, key: string): boole
 function numberKind(formats: (string | undefined)[]): Kind | undefined {
   const known = formats.filter(format => format !== undefined)
   const integer: Check = { kind: 'integer' }
-  if (known.length === 0 || known.every(format => format === 'float64')) return { type: { kind: 'double' }, input: 'number', checks: [] }
-  if (known.includes('int32')) return { type: { kind: 'int32' }, input: 'number', checks: [integer, ...between(-(2 ** 31), 2 ** 31 - 1)] }
+  if (known.length === 0 || known.every(format => format === 'float64'))
+    return { type: { kind: 'double' }, input: 'number', checks: [] }
+  if (known.includes('int32'))
+    return { type: { kind: 'int32' }, input: 'number', checks: [integer, ...between(-(2 ** 31), 2 ** 31 - 1)] }
   if (known.includes('uint32')) return { type: { kind: 'int64' }, input: 'number', checks: [integer, ...between(0, 2 ** 32 - 1)] }
   if (known.includes('safeint')) return { type: { kind: 'int64' }, input: 'number', checks: [] }
   return undefined

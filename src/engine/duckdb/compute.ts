@@ -9,8 +9,8 @@ import { distinctStepsSql } from './distinctSql.ts'
 import { momentsSql } from './momentsSql.ts'
 import { MOMENTS_MACRO } from './partialSql.ts'
 import { readRejected } from './rejects.ts'
-import { prepareScan } from './scan.ts'
 import type { Scan } from './scan.ts'
+import { prepareScan } from './scan.ts'
 import type { Shape } from './shape.ts'
 import { shapeOf } from './shape.ts'
 import { identifier } from './sql.ts'
@@ -55,7 +55,9 @@ export async function compute(
   for (const partial of shape.partials.all) {
     if (partial.kind !== 'distinct') continue
     const table = `steps_${partial.id}`
-    await run(`CREATE OR REPLACE TEMP TABLE ${table} AS ${distinctStepsSql(shape, partial, itemsSql(shape, rows.relation, partial, last))}`)
+    await run(
+      `CREATE OR REPLACE TEMP TABLE ${table} AS ${distinctStepsSql(shape, partial, itemsSql(shape, rows.relation, partial, last))}`,
+    )
     steps.push(table)
   }
   options.onProgress({ stage: 'compute', done: 0, total: null })
@@ -106,9 +108,7 @@ async function stage(
 ): Promise<StagedFiles> {
   const { set } = shape
   const columns = outputColumns(set)
-  const perCutoff = await connection.runAndReadAll(
-    'SELECT i, count(*) FROM windows WHERE visible GROUP BY i ORDER BY i',
-  )
+  const perCutoff = await connection.runAndReadAll('SELECT i, count(*) FROM windows WHERE visible GROUP BY i ORDER BY i')
   const cutoffs = perCutoff.getRows().map(([i, n]) => ({ i: i as bigint, rows: Number(n) }))
   const rows = cutoffs.reduce((sum, cutoff) => sum + cutoff.rows, 0)
   const order = [...set.entity.map(({ name }) => identifier(name)), 'cutoff'].join(', ')
@@ -150,7 +150,11 @@ function rangesOf(cutoffs: readonly { i: bigint; rows: number }[], target: numbe
 
 /** The table's columns: keys, `cutoff`, features in the order written. */
 export function outputColumns(set: FeatureSet): NamedType[] {
-  return [...set.entity, { name: 'cutoff', type: { kind: 'timestamp' } }, ...set.columns.map(({ name, type }) => ({ name, type }))]
+  return [
+    ...set.entity,
+    { name: 'cutoff', type: { kind: 'timestamp' } },
+    ...set.columns.map(({ name, type }) => ({ name, type })),
+  ]
 }
 
 async function count(connection: DuckDBConnection, sql: string): Promise<number> {

@@ -33,7 +33,10 @@ export async function loadCsv(
   await connection.run(`DROP TABLE ${table}_parsed`)
   await connection.run('DROP TABLE reject_errors')
   await connection.run('DROP TABLE reject_scans')
-  return { group: { files: [file], columns: physicalColumns(columns, Object.keys(file.partition)), from: () => table }, malformed }
+  return {
+    group: { files: [file], columns: physicalColumns(columns, Object.keys(file.partition)), from: () => table },
+    malformed,
+  }
 }
 
 /** The line, as the engine counts rows, of the first row of data. */
@@ -41,7 +44,7 @@ const firstRowLine = ({ header }: CsvDialect): number => (header ? 2 : 1)
 
 async function malformedRows(connection: DuckDBConnection, file: PinnedFile, dialect: CsvDialect): Promise<RejectedRow[]> {
   const reader = await connection.runAndReadAll(
-    'SELECT line, any_value(csv_line), string_agg(DISTINCT error_message, \'; \') FROM reject_errors GROUP BY line ORDER BY line',
+    "SELECT line, any_value(csv_line), string_agg(DISTINCT error_message, '; ') FROM reject_errors GROUP BY line ORDER BY line",
   )
   return reader.getRows().map(([line, text, message]) => ({
     input: file.hash,
@@ -57,17 +60,28 @@ export async function csvColumns(file: PinnedFile, dialect: CsvDialect): Promise
   const first = await firstLine(file).catch(error => {
     throw unreadable(file, error)
   })
-  if (first === '') throw new DataError('data.empty-file', `${file.path} is empty: a CSV file needs its header`, { hint: 'Write the header, or take the file out of the pattern.' })
+  if (first === '')
+    throw new DataError('data.empty-file', `${file.path} is empty: a CSV file needs its header`, {
+      hint: 'Write the header, or take the file out of the pattern.',
+    })
   const names = splitFields(first, dialect)
   const columns = names.map((name, at) => ({ name: dialect.header ? name : `column${at}`, type: 'TEXT' }))
   const repeated = columns.find(({ name }, at) => columns.findIndex(other => other.name === name) !== at)
-  if (repeated) throw new DataError('data.header', `${file.path}: the header names \`${repeated.name}\` twice`, { hint: 'Give every column a name of its own.' })
+  if (repeated)
+    throw new DataError('data.header', `${file.path}: the header names \`${repeated.name}\` twice`, {
+      hint: 'Give every column a name of its own.',
+    })
   return columns
 }
 
 async function firstLine(file: PinnedFile): Promise<string> {
   const bytes = createReadStream(file.path)
-  const stream = file.compression === 'gzip' ? bytes.pipe(createGunzip()) : file.compression === 'zstd' ? bytes.pipe(createZstdDecompress()) : bytes
+  const stream =
+    file.compression === 'gzip'
+      ? bytes.pipe(createGunzip())
+      : file.compression === 'zstd'
+        ? bytes.pipe(createZstdDecompress())
+        : bytes
   let text = ''
   try {
     for await (const chunk of stream) {

@@ -36,7 +36,8 @@ export function decoderOf(field: Field, column: PhysicalColumn, zone: string | u
   )
 }
 
-const wanted = (field: Field): string => (field.input === 'date' ? 'date' : field.type.kind === 'int64' ? `integer (${field.input})` : field.input)
+const wanted = (field: Field): string =>
+  field.input === 'date' ? 'date' : field.type.kind === 'int64' ? `integer (${field.input})` : field.input
 
 function typedDecoder(field: Field, { sql, type }: PhysicalColumn, zone: string | undefined, where: string): Decoder | undefined {
   const target = sqlType(field.type)
@@ -45,11 +46,17 @@ function typedDecoder(field: Field, { sql, type }: PhysicalColumn, zone: string 
       return type === 'BOOLEAN' ? { value: sql, conditions: [], raw: sql, seen: raw => raw } : undefined
     case 'string':
       if (type === 'VARCHAR') return { value: sql, conditions: [], raw: sql, seen: raw => raw }
-      if (/^(ENUM|UUID|DECIMAL)/.test(type)) return { value: `${sql}::VARCHAR`, conditions: [], raw: `${sql}::VARCHAR`, seen: raw => raw }
+      if (/^(ENUM|UUID|DECIMAL)/.test(type))
+        return { value: `${sql}::VARCHAR`, conditions: [], raw: `${sql}::VARCHAR`, seen: raw => raw }
       return undefined
     case 'bigint':
       if (!INTEGERS.has(type)) return undefined
-      return { value: narrowed(sql, type, 'BIGINT'), conditions: inRange(sql, type), raw: sql, seen: raw => BigInt(raw as bigint) }
+      return {
+        value: narrowed(sql, type, 'BIGINT'),
+        conditions: inRange(sql, type),
+        raw: sql,
+        seen: raw => BigInt(raw as bigint),
+      }
     case 'number':
       if (INTEGERS.has(type)) {
         const wide = type === 'BIGINT' || type === 'UBIGINT'
@@ -68,7 +75,11 @@ function typedDecoder(field: Field, { sql, type }: PhysicalColumn, zone: string 
 
 function narrowed(sql: string, type: string, target: string): string {
   if (type === target) return sql
-  return target === 'DOUBLE' || type !== 'UBIGINT' ? (type === 'BIGINT' ? `TRY_CAST(${sql} AS ${target})` : `${sql}::${target}`) : `TRY_CAST(${sql} AS ${target})`
+  return target === 'DOUBLE' || type !== 'UBIGINT'
+    ? type === 'BIGINT'
+      ? `TRY_CAST(${sql} AS ${target})`
+      : `${sql}::${target}`
+    : `TRY_CAST(${sql} AS ${target})`
 }
 
 function inRange(sql: string, type: string): string[] {
@@ -103,9 +114,13 @@ function dateDecoder(field: Field, { sql, type }: PhysicalColumn, zone: string |
   const micros = microsSql(sql, type, zone)
   if (micros === undefined) {
     if (!/^(TIMESTAMP|DATE)/.test(type)) return field.coerce && type === 'VARCHAR' ? textDecoder(field, sql, zone) : undefined
-    throw new DataError('data.zone', `${where}: column \`${field.name}\` (${type}) carries no offset and the source declares no zone`, {
-      hint: "Declare it: `zone: 'UTC'` (or another IANA zone) in `objects({ ... })`.",
-    })
+    throw new DataError(
+      'data.zone',
+      `${where}: column \`${field.name}\` (${type}) carries no offset and the source declares no zone`,
+      {
+        hint: "Declare it: `zone: 'UTC'` (or another IANA zone) in `objects({ ... })`.",
+      },
+    )
   }
   const value = type === 'TIMESTAMP WITH TIME ZONE' ? sql : `make_timestamptz(${micros})`
   return { value, conditions: [`isfinite(${sql})`], raw: micros, seen: raw => new Date(Number((raw as bigint) / 1000n)) }

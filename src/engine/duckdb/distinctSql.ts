@@ -14,7 +14,9 @@ export function distinctStepsSql(shape: Shape, partial: PartialAggregate, items:
   const { keys } = shape
   const windows = windowsOf(shape, partial)
   const life = `(PARTITION BY ${[...keys, 'item'].join(', ')} ORDER BY i)`
-  const lagged = tailsOf(shape, partial).map(tail => `lag(${tailName(partial, tail)}) OVER life AS last_${tailName(partial, tail)}`)
+  const lagged = tailsOf(shape, partial).map(
+    tail => `lag(${tailName(partial, tail)}) OVER life AS last_${tailName(partial, tail)}`,
+  )
   const neighbours = ['*', 'lag(i) OVER life AS last_i', 'lead(i) OVER life AS next_i', ...lagged]
   const starts = windows.map(window => `count(*) FILTER (WHERE ${begins(partial, window)}) AS ${window.name}`)
   const steps = [`SELECT ${[...keys, 'i', ...starts].join(', ')} FROM lives GROUP BY ${keys.join(', ')}, i`]
@@ -22,7 +24,9 @@ export function distinctStepsSql(shape: Shape, partial: PartialAggregate, items:
     if (window.window.whole === 'lifetime') continue
     const columns = windows.map(other => (other === window ? '-count(*)' : '0'))
     const end = `${lastAlive(window, 'i', tailName(partial, window.window.tail))} + 1`
-    steps.push(`SELECT ${[...keys, `${end} AS e`, ...columns].join(', ')} FROM lives WHERE ${ends(partial, window)} GROUP BY ${keys.join(', ')}, e`)
+    steps.push(
+      `SELECT ${[...keys, `${end} AS e`, ...columns].join(', ')} FROM lives WHERE ${ends(partial, window)} GROUP BY ${keys.join(', ')}, e`,
+    )
   }
   const sums = windows.map(({ name }) => `sum(${name})::BIGINT AS ${name}`)
   return `WITH lives AS MATERIALIZED (SELECT ${neighbours.join(', ')} FROM (${items}) WINDOW life AS ${life})

@@ -15,18 +15,14 @@ export function duckdbEngine(options: DuckDBOptions): Engine {
   return {
     name: 'duckdb',
 
-    version: () =>
-      session.use(async connection => String((await connection.runAndReadAll('SELECT version()')).getRows()[0]![0])),
+    version: () => session.use(async connection => String((await connection.runAndReadAll('SELECT version()')).getRows()[0]![0])),
 
     limits: async () => ({ memoryBytes: options.memory, threads: options.threads }),
 
     inspect: (source, inputs) => session.use(connection => inspectInputs(connection, source, inputs)),
 
     compute: (computation, computeOptions) =>
-      session.use(
-        connection => compute(connection, computation, { ...computeOptions, scratchDir }),
-        computeOptions.signal,
-      ),
+      session.use(connection => compute(connection, computation, { ...computeOptions, scratchDir }), computeOptions.signal),
 
     writeRows: async columns => rowWriter(await session.anotherConnection(), columns, scratchDir),
 

@@ -26,7 +26,9 @@ export function featureSql(
     case 'share':
       return `CASE WHEN ${window('count')} > 0 THEN ${window('true')}::DOUBLE / ${window('count')}::DOUBLE END`
     case 'sum':
-      return type.kind === 'int64' ? narrowedSum(column, window('sum'), entity) : castTo(type, window(partials.kindsOf(column)[0]!))
+      return type.kind === 'int64'
+        ? narrowedSum(column, window('sum'), entity)
+        : castTo(type, window(partials.kindsOf(column)[0]!))
     case 'mean':
       return `CASE WHEN ${window('count')} > 0 THEN ${window(partials.kindsOf(column)[0]!)}::DOUBLE / ${window('count')}::DOUBLE END`
     case 'variance':

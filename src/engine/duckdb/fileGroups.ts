@@ -53,7 +53,9 @@ export interface NamedColumn {
 
 export async function parquetColumns(connection: DuckDBConnection, file: PinnedFile): Promise<NamedColumn[]> {
   try {
-    const reader = await connection.runAndReadAll(`DESCRIBE SELECT * FROM read_parquet(${fileList([file.path])}, hive_partitioning = false)`)
+    const reader = await connection.runAndReadAll(
+      `DESCRIBE SELECT * FROM read_parquet(${fileList([file.path])}, hive_partitioning = false)`,
+    )
     return reader.getRows().map(([name, type]) => ({ name: String(name), type: String(type) }))
   } catch (error) {
     throw unreadable(file, error)

@@ -14,7 +14,10 @@ export async function inspectInputs(
   inputs: PinnedInputs,
 ): Promise<InputColumns[]> {
   const inspected: InputColumns[] = []
-  const groups = await parquetGroups(connection, inputs.files.filter(({ format }) => format === 'parquet'))
+  const groups = await parquetGroups(
+    connection,
+    inputs.files.filter(({ format }) => format === 'parquet'),
+  )
   decodedGroups(source, groups)
   for (const { files, columns } of groups) {
     const physical = [...columns].map(([name, { type }]) => ({ name, type }))

@@ -33,7 +33,8 @@ export async function loadNdjson(
   const flush = async (): Promise<void> => {
     counts.accepted += accepted.length
     counts.rejected += rejected.length
-    if (accepted.length > 0) appender.append({ rows: accepted.length, columns: fields.map((_, at) => accepted.map(row => row[at]!)) })
+    if (accepted.length > 0)
+      appender.append({ rows: accepted.length, columns: fields.map((_, at) => accepted.map(row => row[at]!)) })
     if (rejected.length > 0) await request.onRejected(rejected)
     accepted = []
     rejected = []
@@ -53,7 +54,8 @@ export async function loadNdjson(
         }
       }
     } catch (error) {
-      if (error instanceof Error && 'code' in error && /^(Z_|ZSTD_|ERR_|E[A-Z]+$)/.test(String(error.code))) throw unreadable(file, error)
+      if (error instanceof Error && 'code' in error && /^(Z_|ZSTD_|ERR_|E[A-Z]+$)/.test(String(error.code)))
+        throw unreadable(file, error)
       throw error
     }
   }
@@ -103,7 +105,7 @@ function readLine(request: ScanRequest, file: PinnedFile, text: string): Read {
     if (value === null && !field.nullable && field.optional) delete seen[field.name]
     if (field.input === 'bigint' && typeof value === 'number' && Number.isInteger(value)) seen[field.name] = BigInt(value)
   }
-  const values = fields.map(field => valueOf(field, seen[field.name]))
+  const values = fields.map(field => plainValue(field, seen[field.name]))
   const { issues, refusedByKey } = judge(request, seen, eventTime(request, seen))
   if (issues.length === 0) return { values }
   return refusedByKey === undefined ? { raw: rawText(seen), issues } : { raw: rawText(seen), issues, refusedByKey }
@@ -115,7 +117,7 @@ function exactIntegers(_: string, value: unknown, context?: { source?: string })
   return unsafe ? BigInt(context!.source!) : value
 }
 
-function valueOf(field: Field, value: unknown): Value {
+function plainValue(field: Field, value: unknown): Value {
   if (value === null || value === undefined) return null
   if (field.type.kind === 'timestamp') return instantOf(value) ?? null
   if (field.type.kind === 'int64') return typeof value === 'number' && Number.isInteger(value) ? BigInt(value) : (value as Value)

@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { DuckDBConnection, DuckDBType, DuckDBValue } from '@duckdb/node-api'
 import type { ColumnType } from '../../domain/columnType.ts'
-import { InvariantError } from '../../domain/errors.ts'
 import type { RowBatch, RowWriter, Value } from '../../domain/engine.ts'
+import { InvariantError } from '../../domain/errors.ts'
 import type { StagedFile, TableColumn } from '../../domain/tableStore.ts'
 import { sqlType } from './expressionSql.ts'
 import { identifier } from './sql.ts'
@@ -30,7 +30,10 @@ export async function tableAppender(
         const part = duckdb.DuckDBDataChunk.create(types, Math.min(VECTOR_ROWS, batch.rows - from))
         batch.columns.forEach((values, at) => {
           const { type } = columns[at]!
-          part.setColumnValues(at, values.slice(from, from + VECTOR_ROWS).map(value => vectorValue(duckdb, type, value)))
+          part.setColumnValues(
+            at,
+            values.slice(from, from + VECTOR_ROWS).map(value => vectorValue(duckdb, type, value)),
+          )
         })
         appender.appendDataChunk(part)
       }

@@ -92,11 +92,15 @@ export function decodedGroups(source: SourceDefinition, groups: readonly FileGro
 function missingColumn(field: Field, group: FileGroup, where: string): DataError {
   const names = [...group.columns.keys()]
   const alike = names.find(name => name.toLowerCase() === field.name.toLowerCase())
-  return new DataError('data.missing-column', `${where}: column \`${field.name}\` is missing; the file has ${names.map(name => `\`${name}\``).join(', ')}`, {
-    hint: alike
-      ? `Names are case-sensitive: did you mean \`${alike}\`?`
-      : 'Name the column as the file does, or make it `.optional()` in the schema.',
-  })
+  return new DataError(
+    'data.missing-column',
+    `${where}: column \`${field.name}\` is missing; the file has ${names.map(name => `\`${name}\``).join(', ')}`,
+    {
+      hint: alike
+        ? `Names are case-sensitive: did you mean \`${alike}\`?`
+        : 'Name the column as the file does, or make it `.optional()` in the schema.',
+    },
+  )
 }
 
 /** One group's rows, decoded and judged. */
@@ -118,7 +122,10 @@ export function refusedSql(request: ScanRequest, decoded: DecodedGroup, file: Pi
 }
 
 /** The verdict in two parts: what is said of physical columns, and of times, which are taken from decoded ones. */
-function judgement(request: ScanRequest, { decoders }: DecodedGroup): { values: string[]; schema: string; timed: string; times: Times } {
+function judgement(
+  request: ScanRequest,
+  { decoders }: DecodedGroup,
+): { values: string[]; schema: string; timed: string; times: Times } {
   const { source, keys } = request
   const values: string[] = []
   const conditions: string[] = []

@@ -1,12 +1,13 @@
 /** A feature set as the SQL printers see it: keys and windows numbered, partials shared. */
-import { longestWindow } from '../../domain/featureSet.ts'
+
 import type { FeatureColumn, FeatureSet } from '../../domain/featureSet.ts'
+import { longestWindow } from '../../domain/featureSet.ts'
 import type { Field } from '../../domain/schema.ts'
 import type { Duration } from '../../domain/time.ts'
 import { expressionBound } from './bounds.ts'
+import type { RowColumns } from './partialSql.ts'
 import type { PartialAggregate, PartialKind } from './partials.ts'
 import { PartialSet } from './partials.ts'
-import type { RowColumns } from './partialSql.ts'
 import type { WindowShape } from './windowShape.ts'
 import { windowShape } from './windowShape.ts'
 

@@ -55,13 +55,13 @@ export async function* queryBatches(connection: DuckDBConnection, sql: string): 
     if (!chunk || chunk.rowCount === 0) return
     const columns = Array.from({ length: chunk.columnCount }, (_, at) => {
       const vector = chunk.getColumnVector(at)
-      return Array.from({ length: chunk.rowCount }, (_, row) => valueOf(vector.getItem(row)))
+      return Array.from({ length: chunk.rowCount }, (_, row) => plainValue(vector.getItem(row)))
     })
     yield { rows: chunk.rowCount, columns }
   }
 }
 
-function valueOf(item: DuckDBValue): Value {
+function plainValue(item: DuckDBValue): Value {
   if (item === null || typeof item !== 'object') return item
   return 'micros' in item ? (item.micros as bigint) : String(item)
 }
