@@ -1,0 +1,120 @@
+/** A source as declared, resolved into plain data with all its faults. */
+import { isAbsolute, resolve } from 'node:path'
+import type { Field, RowSchema } from '../domain/schema.ts'
+import type { EventTime, ObjectsSource } from '../domain/source.ts'
+import { readSchema } from '../validation/readSchema.ts'
+import type { RowObject, SourceDeclaration } from './declarations.ts'
+import { nearest } from './nearest.ts'
+import type { TypeFault } from './typing.ts'
+
+const NAME = /^[a-z][a-z0-9_]*$/
+const UNITS = ['s', 'ms', 'us']
+
+/** `report` receives a fault and the part of the source that it is about. Undefined where the schema cannot be read. */
+export function resolveSource(
+  declaration: SourceDeclaration<RowObject>,
+  projectDir: string,
+  report: (part: string, fault: TypeFault) => void,
+): ObjectsSource | undefined {
+  const options = declaration?.options
+  if (declaration?.kind !== 'objects' || typeof options !== 'object') {
+    report('source', { message: 'is no source', hint: 'Write `objects({ ... })`.', code: 'definition.source' })
+    return undefined
+  }
+  const fault = (part: string, message: string, hint: string): void => report(part, { message, hint, code: 'definition.source' })
+  if (!NAME.test(String(options.name)))
+    fault('name', `\`${options.name}\` is no name`, 'Names are a-z, 0-9 and _, from a letter on.')
+  if (typeof options.uri !== 'string' || options.uri === '')
+    fault('uri', 'is missing', "Write a path or pattern, such as 'data/*.parquet'.")
+  else if (/^[a-z][a-z0-9+.-]*:\/\//.test(options.uri))
+    fault('uri', `\`${options.uri}\` is no local path`, 'This version reads local files.')
+  const read = readSchema(options.schema)
+  if ('faults' in read) {
+    for (const { column, message, hint } of read.faults) fault(column ? `column \`${column}\`` : 'schema', message, hint)
+    return undefined
+  }
+  const { schema } = read
+  const eventTime = resolveEventTime(options.eventTime, schema, fault)
+  checkTimes(options, schema, fault)
+  for (const [part, columns] of [
+    ['rowKey', options.rowKey ?? []],
+    ['knownTime', options.knownTime === undefined ? [] : [options.knownTime]],
+  ] as const) {
+    for (const column of columns) checkColumn(part, column, schema, fault)
+  }
+  if (/\.(ndjson|jsonl)(\.gz|\.zst)?$/.test(String(options.uri))) checkJson(schema, fault)
+  return {
+    kind: 'objects',
+    name: options.name,
+    uri: isAbsolute(options.uri) ? options.uri : resolve(projectDir, options.uri),
+    schema,
+    eventTime,
+    ...(options.knownTime === undefined ? {} : { knownTime: options.knownTime as string }),
+    ...(options.rowKey === undefined ? {} : { rowKey: [...options.rowKey] as string[] }),
+    ...(options.zone === undefined ? {} : { zone: options.zone }),
+    allowEmpty: options.allowEmpty ?? false,
+    csv: { delimiter: ',', quote: '"', header: true, nullText: '', encoding: 'utf-8', ...options.csv },
+  }
+}
+
+type Report = (part: string, message: string, hint: string) => void
+
+function checkColumn(part: string, column: string, schema: RowSchema, fault: Report): Field | undefined {
+  const field = schema.fields.find(({ name }) => name === column)
+  if (!field)
+    fault(
+      part,
+      `there is no column \`${column}\``,
+      nearest(
+        String(column),
+        schema.fields.map(({ name }) => name),
+      ),
+    )
+  return field
+}
+
+function resolveEventTime(declared: unknown, schema: RowSchema, fault: Report): EventTime {
+  const given = declared as string | { column?: string; unit?: string } | undefined
+  const column = typeof given === 'object' ? String(given.column) : String(given)
+  const unit = typeof given === 'object' ? given.unit : undefined
+  const field = checkColumn('eventTime', column, schema, fault)
+  if (typeof given === 'object' && !UNITS.includes(String(unit))) {
+    fault('eventTime', `unit \`${unit}\` is none`, "Units are 's', 'ms' and 'us'.")
+  } else if (field && unit !== undefined && field.input !== 'number' && field.input !== 'bigint') {
+    fault('eventTime', `column \`${column}\` is no number`, 'Leave out the unit for a column of instants.')
+  } else if (field && unit === undefined && !isInstant(field)) {
+    fault(
+      'eventTime',
+      `column \`${column}\` is no instant`,
+      "Use z.date(), z.coerce.date() or z.iso.datetime(); for numbers give the unit: { column: '...', unit: 'ms' }.",
+    )
+  }
+  return unit === undefined ? { column } : { column, unit: unit as 's' | 'ms' | 'us' }
+}
+
+const isInstant = (field: Field): boolean => field.type.kind === 'timestamp' || field.instantText
+
+function checkTimes(options: SourceDeclaration['options'], schema: RowSchema, fault: Report): void {
+  const known = schema.fields.find(({ name }) => name === options.knownTime)
+  if (known && !isInstant(known))
+    fault('knownTime', `column \`${known.name}\` is no instant`, 'Use z.date() or z.iso.datetime().')
+  if (options.zone === undefined) return
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: options.zone })
+  } catch {
+    fault('zone', `\`${options.zone}\` is no IANA zone`, "Write one such as 'UTC' or 'Europe/Berlin'.")
+  }
+}
+
+/** JSON has no dates, so a column that wants one can never be filled. */
+function checkJson(schema: RowSchema, fault: Report): void {
+  for (const field of schema.fields) {
+    if (field.input === 'date' && !field.coerce) {
+      fault(
+        `column \`${field.name}\``,
+        'z.date() refuses text, and JSON has no dates',
+        'Use z.coerce.date() or z.iso.datetime().',
+      )
+    }
+  }
+}
