@@ -1,0 +1,188 @@
+/** Objects as files below a folder. */
+import { createHash, randomUUID } from 'node:crypto'
+import { constants, copyFile, link, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { DefinitionError, TransientError } from '../domain/errors.ts'
+import type { ObjectEntry, ObjectStore, StoredObject } from '../domain/objectStore.ts'
+
+/** Files that are not finished yet; no listing shows them. */
+const UNFINISHED = '.tmp-'
+
+export function localObjectStore(root: string): ObjectStore {
+  const pathOf = (key: string): string => join(root, key)
+
+  const putIfAbsent = async (key: string, bytes: Uint8Array): Promise<'written' | 'exists'> => {
+    const path = pathOf(key)
+    return guarded(root, async () => {
+      const unfinished = await writeUnfinished(path, bytes)
+      try {
+        // Linking is the one step that fails when the name is taken, and never shows a part of a file.
+        await link(unfinished, path)
+      } catch (error) {
+        if (codeOf(error) === 'EEXIST') return 'exists'
+        throw error
+      } finally {
+        await unlink(unfinished)
+      }
+      await syncFolder(dirname(path))
+      return 'written'
+    })
+  }
+
+  const get = async (key: string): Promise<StoredObject | undefined> => {
+    try {
+      const bytes = await readFile(pathOf(key))
+      return { bytes, etag: createHash('sha256').update(bytes).digest('hex') }
+    } catch (error) {
+      if (isMissing(error)) return undefined
+      throw error
+    }
+  }
+
+  const put = (key: string, bytes: Uint8Array): Promise<void> =>
+    guarded(root, async () => {
+      await rename(await writeUnfinished(pathOf(key), bytes), pathOf(key))
+      await syncFolder(dirname(pathOf(key)))
+    })
+
+  return {
+    uri: root,
+    uriOf: pathOf,
+    get,
+    putIfAbsent,
+    put,
+
+    async *list(prefix, startAfter) {
+      const cut = prefix.lastIndexOf('/') + 1
+      const entries: ObjectEntry[] = []
+      await collect(root, prefix.slice(0, cut), entries)
+      const wanted = entries.filter(({ key }) => key.startsWith(prefix))
+      wanted.sort((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)))
+      for (const entry of wanted) {
+        if (startAfter === undefined || Buffer.compare(Buffer.from(entry.key), Buffer.from(startAfter)) > 0) yield entry
+      }
+    },
+
+    putIfMatch: async (key, bytes, etag) => {
+      // Whoever holds the lock's name may compare and swap; the others see the object as changing under them.
+      const lock = `${dirname(key)}/${UNFINISHED}lock-${createHash('sha256').update(key).digest('hex').slice(0, 16)}`
+      if ((await putIfAbsent(lock, new Uint8Array())) === 'exists') return 'changed'
+      try {
+        if ((await get(key))?.etag !== etag) return 'changed'
+        await put(key, bytes)
+        return 'written'
+      } finally {
+        await unlink(pathOf(lock))
+      }
+    },
+
+    putFile: (key, from) =>
+      guarded(root, async () => {
+        const path = pathOf(key)
+        await mkdir(dirname(path), { recursive: true })
+        await syncFile(from)
+        try {
+          await rename(from, path)
+        } catch (error) {
+          if (codeOf(error) !== 'EXDEV') throw error
+          const unfinished = join(dirname(path), `${UNFINISHED}${randomUUID()}`)
+          await copyFile(from, unfinished, constants.COPYFILE_EXCL)
+          await syncFile(unfinished)
+          await rename(unfinished, path)
+          await unlink(from)
+        }
+        await syncFolder(dirname(path))
+      }),
+
+    delete: async key => {
+      await unlink(pathOf(key)).catch(error => {
+        if (!isMissing(error)) throw error
+      })
+    },
+
+    localPath: async key => pathOf(key),
+  }
+}
+
+async function collect(root: string, folder: string, into: ObjectEntry[]): Promise<void> {
+  const names = await readdir(join(root, folder), { withFileTypes: true }).catch(error => {
+    if (isMissing(error)) return []
+    throw error
+  })
+  for (const entry of names) {
+    if (entry.name.startsWith(UNFINISHED)) continue
+    const key = `${folder}${entry.name}`
+    if (entry.isDirectory()) {
+      await collect(root, `${key}/`, into)
+      continue
+    }
+    const found = await stat(join(root, key)).catch(() => undefined)
+    if (found) into.push({ key, size: found.size, modifiedAt: found.mtimeMs })
+  }
+}
+
+async function writeUnfinished(path: string, bytes: Uint8Array): Promise<string> {
+  await mkdir(dirname(path), { recursive: true })
+  const unfinished = join(dirname(path), `${UNFINISHED}${randomUUID()}`)
+  const file = await open(unfinished, 'wx')
+  try {
+    await file.writeFile(bytes)
+    await file.sync()
+  } catch (error) {
+    await unlink(unfinished)
+    throw error
+  } finally {
+    await file.close()
+  }
+  return unfinished
+}
+
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r+')
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** Makes the names in a folder durable. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+const codeOf = (error: unknown): string | undefined => (error as { code?: string }).code
+const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR'
+
+/** What the file system refuses, in the words of whoever set up the store. */
+async function guarded<T>(root: string, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write()
+  } catch (error) {
+    const code = codeOf(error)
+    if (code === 'ENOSPC' || code === 'EDQUOT') {
+      throw new TransientError('transient.disk-full', `the disk that holds the store ${root} is full`, {
+        hint: 'Free space there and run again; nothing was committed.',
+        cause: error,
+      })
+    }
+    if (code === 'EEXIST' || code === 'ENOTDIR') {
+      throw new DefinitionError('definition.store', `the store ${root} is no folder`, {
+        hint: 'Name a folder with --store, QUERN_STORE or quern.config.ts.',
+        cause: error,
+      })
+    }
+    if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+      throw new DefinitionError('definition.store', `the store ${root} cannot be written (${code})`, {
+        hint: 'Give this user permission to write there, or name another folder with --store or QUERN_STORE.',
+        cause: error,
+      })
+    }
+    throw error
+  }
+}
