@@ -1,0 +1,38 @@
+/** A local file's content and what the file system says of it. */
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { pipeline } from 'node:stream/promises'
+import { DataError } from '../../domain/errors.ts'
+
+const READ_BYTES = 2 ** 20
+
+/** SHA-256 of the bytes, hex. */
+export async function contentHash(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  try {
+    await pipeline(createReadStream(path, { highWaterMark: READ_BYTES }), hash)
+  } catch (error) {
+    throw unreadable(path, error)
+  }
+  return hash.digest('hex')
+}
+
+/** Size in bytes and modification time in nanoseconds. */
+export async function statOf(path: string): Promise<{ size: number; modifiedAt: bigint }> {
+  try {
+    const { size, mtimeNs } = await stat(path, { bigint: true })
+    return { size: Number(size), modifiedAt: mtimeNs }
+  } catch (error) {
+    throw unreadable(path, error)
+  }
+}
+
+function unreadable(path: string, cause: unknown): DataError {
+  const code = (cause as { code?: string }).code
+  const reason = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'permission denied' : (cause as Error).message
+  return new DataError('data.unreadable', `${path} cannot be read: ${reason}`, {
+    hint: 'Mend the path or the permission. Nothing was committed.',
+    cause,
+  })
+}
