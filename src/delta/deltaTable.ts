@@ -1,0 +1,250 @@
+/** One Delta table: snapshots, history, and commits by put-if-absent. */
+import { randomUUID } from 'node:crypto'
+import { readFile, unlink } from 'node:fs/promises'
+import { TransientError } from '../domain/errors.ts'
+import type { ObjectStore } from '../domain/objectStore.ts'
+import type {
+  CommitOutcome,
+  CommitRecord,
+  Snapshot,
+  StagedFile,
+  Table,
+  TableChange,
+  TableFile,
+  VersionSelector,
+} from '../domain/tableStore.ts'
+import type { Action, AddAction, CommitInfo } from './actions.ts'
+import { CHECKPOINT_INTERVAL, LOG, versionName } from './actions.ts'
+import type { CheckpointWriter } from './checkpoint.ts'
+import { CHECKPOINT_COLUMNS, checkpointLines } from './checkpoint.ts'
+import { stringify } from './exactJson.ts'
+import { Log } from './log.ts'
+import type { LogState } from './logState.ts'
+import { parseSchema, schemaString } from './schema.ts'
+import { parseStats, statsText } from './statistics.ts'
+
+export interface DeltaOptions {
+  /** Milliseconds since the epoch. */
+  now: () => number
+  /** Written into every commit, such as `quern/0.1.0`. */
+  engineInfo: string
+  writeCheckpoint: CheckpointWriter
+}
+
+/** Old versions stay: other programs' clean-up keeps what is younger than this. */
+const KEPT = 'interval 36500 days'
+const CONFIGURATION = {
+  'delta.deletedFileRetentionDuration': KEPT,
+  'delta.logRetentionDuration': KEPT,
+  'delta.checkpointInterval': String(CHECKPOINT_INTERVAL),
+}
+
+const ATTEMPTS = 50
+
+export function deltaTable(objects: ObjectStore, path: string, options: DeltaOptions): Table {
+  const log = new Log(objects, path)
+  const keyOf = (file: string): string => `${path}/${file}`
+
+  const snapshotOf = (state: LogState): Snapshot => {
+    const columns = parseSchema(state.metaData!.schemaString)
+    return {
+      tableId: state.metaData!.id,
+      version: state.version,
+      committedAt: BigInt(state.commitInfo?.timestamp ?? 0) * 1000n,
+      columns,
+      properties: state.metaData!.configuration ?? {},
+      files: [...state.adds.values()].map(add => tableFile(add, columns)),
+      transactions: new Map([...state.transactions.values()].map(txn => [txn.appId, BigInt(txn.version)])),
+      lineage: state.commitInfo?.quern,
+    }
+  }
+
+  const versionAsOf = async (instant: bigint): Promise<number | undefined> => {
+    for (let version = await log.latestVersion(); version >= 0; version--) {
+      const info = await log.commitInfo(version)
+      if (info && BigInt(info.timestamp) * 1000n <= instant) return version
+    }
+    return undefined
+  }
+
+  /** Tries to be version `version`; the same attempt twice is one commit. */
+  const tryCommit = async (version: number, actions: Action[], txnId: string): Promise<'won' | 'lost'> => {
+    const bytes = new TextEncoder().encode(`${actions.map(action => stringify(action)).join('\n')}\n`)
+    if ((await objects.putIfAbsent(log.commitKey(version), bytes)) === 'written') return 'won'
+    return (await log.commitInfo(version))?.txnId === txnId ? 'won' : 'lost'
+  }
+
+  const checkpoint = async (version: number): Promise<void> => {
+    const state = (await log.stateAt(version))!
+    const file = await options.writeCheckpoint(checkpointLines(state), CHECKPOINT_COLUMNS)
+    const { length } = await readFile(file)
+    await objects.putFile(keyOf(`${LOG}/${versionName(version)}.checkpoint.parquet`), file)
+    const hint = { version, size: state.actions().length, sizeInBytes: length, numOfAddFiles: state.adds.size }
+    await objects.put(keyOf(`${LOG}/_last_checkpoint`), new TextEncoder().encode(JSON.stringify(hint)))
+  }
+
+  return {
+    uri: objects.uriOf(path),
+
+    async snapshot(selector: VersionSelector): Promise<Snapshot | undefined> {
+      if (selector === 'latest') {
+        const state = await log.stateAt(undefined)
+        return state && snapshotOf(state)
+      }
+      const version = 'version' in selector ? selector.version : await versionAsOf(selector.asOf)
+      const state = version === undefined ? undefined : await log.stateAt(version)
+      return state && snapshotOf(state)
+    },
+
+    async commit(change: TableChange): Promise<CommitOutcome> {
+      const columns = change.schema?.columns ?? change.base!.columns
+      const files = await moveIn(objects, keyOf, change.add)
+      const txnId = randomUUID()
+      let base = change.base
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        const version = (base?.version ?? -1) + 1
+        const timestamp = Math.max(Math.floor(options.now()), Number((base?.committedAt ?? -1n) / 1000n) + 1)
+        const info = commitInfo(change, timestamp, txnId, options.engineInfo)
+        const adds = files.map(({ name, staged }) => addAction(name, staged, columns, timestamp))
+        const actions = [
+          info,
+          ...headActions(change, base, timestamp),
+          ...txnActions(change, timestamp),
+          ...removeActions(change, timestamp),
+          ...adds,
+        ]
+        if ((await tryCommit(version, actions, txnId)) === 'won') {
+          // A lost checkpoint costs time; the commit stands.
+          if (version > 0 && version % CHECKPOINT_INTERVAL === 0) await checkpoint(version).catch(() => undefined)
+          return { outcome: 'committed', version }
+        }
+        const latest = (await log.stateAt(undefined))!
+        if (change.isolation === 'plan' || !canRebase(change, base, snapshotOf(latest)))
+          return { outcome: 'conflict', latest: latest.version }
+        base = snapshotOf(latest)
+        await new Promise(resolve => setTimeout(resolve, Math.random() * 20 * Math.min(attempt + 1, 10)))
+      }
+      throw new TransientError('transient.conflict', `${objects.uriOf(path)}: ${ATTEMPTS} attempts to commit met other writers`, {
+        hint: 'Run again when fewer writers are at work.',
+      })
+    },
+
+    async *history(limit = Number.POSITIVE_INFINITY): AsyncIterable<CommitRecord> {
+      const latest = await log.latestVersion()
+      for (let version = latest; version >= 0 && latest - version < limit; version--) {
+        const info = await log.commitInfo(version)
+        yield {
+          version,
+          committedAt: BigInt(info?.timestamp ?? 0) * 1000n,
+          operation: info?.operationParameters?.['operation'] ?? info?.operation ?? 'unknown',
+          lineage: info?.quern,
+        }
+      }
+    },
+
+    localPaths: (files: readonly TableFile[]) =>
+      Promise.all(files.map(file => objects.localPath(keyOf(decodeURIComponent(file.path))))),
+
+    async putObject(name: string, bytes: Uint8Array): Promise<void> {
+      await objects.putIfAbsent(keyOf(`_quern/${name}`), bytes)
+    },
+
+    getObject: async (name: string) => (await objects.get(keyOf(`_quern/${name}`)))?.bytes,
+  }
+}
+
+/** Data files get their final place before the commit that names them. */
+async function moveIn(
+  objects: ObjectStore,
+  keyOf: (file: string) => string,
+  staged: readonly StagedFile[],
+): Promise<{ name: string; staged: StagedFile }[]> {
+  const moved: { name: string; staged: StagedFile }[] = []
+  for (const file of staged) {
+    if (file.rows === 0) {
+      await unlink(file.localPath)
+      continue
+    }
+    const name = `part-${randomUUID()}.parquet`
+    await objects.putFile(keyOf(name), file.localPath)
+    moved.push({ name, staged: file })
+  }
+  return moved
+}
+
+/** A change that only appends may follow any other, unless its transactions have moved or the schema has changed. */
+function canRebase(change: TableChange, base: Snapshot | undefined, latest: Snapshot): boolean {
+  const columns = JSON.stringify(change.schema?.columns ?? base?.columns)
+  if (JSON.stringify(latest.columns) !== columns) return false
+  return Object.keys(change.transactions ?? {}).every(appId => latest.transactions.get(appId) === base?.transactions.get(appId))
+}
+
+function commitInfo(change: TableChange, timestamp: number, txnId: string, engineInfo: string): Action {
+  const info: CommitInfo = {
+    timestamp,
+    operation: 'WRITE',
+    operationParameters: { mode: change.remove.length > 0 ? 'Overwrite' : 'Append', operation: change.operation },
+    engineInfo,
+    txnId,
+    quern: change.lineage,
+  }
+  return { commitInfo: info }
+}
+
+function headActions(change: TableChange, base: Snapshot | undefined, timestamp: number): Action[] {
+  if (!change.schema || (base && change.base === undefined)) return []
+  const metaData = {
+    id: base?.tableId ?? randomUUID(),
+    ...(change.schema.description === undefined ? {} : { description: change.schema.description }),
+    format: { provider: 'parquet', options: {} },
+    schemaString: schemaString(change.schema.columns),
+    partitionColumns: [],
+    createdTime: timestamp,
+    configuration: base?.properties ?? CONFIGURATION,
+  }
+  return base ? [{ metaData }] : [{ protocol: { minReaderVersion: 1, minWriterVersion: 2 } }, { metaData }]
+}
+
+function txnActions(change: TableChange, timestamp: number): Action[] {
+  return Object.entries(change.transactions ?? {}).map(([appId, version]) => ({
+    txn: { appId, version, lastUpdated: timestamp },
+  }))
+}
+
+function removeActions(change: TableChange, timestamp: number): Action[] {
+  const sizes = new Map(change.base?.files.map(file => [file.path, file.size]))
+  return change.remove.map(path => ({
+    remove: {
+      path,
+      deletionTimestamp: timestamp,
+      dataChange: true,
+      extendedFileMetadata: true,
+      partitionValues: {},
+      size: sizes.get(path) ?? 0,
+    },
+  }))
+}
+
+function addAction(name: string, file: StagedFile, columns: Snapshot['columns'], timestamp: number): Action {
+  const add: AddAction = {
+    path: name,
+    partitionValues: {},
+    size: file.size,
+    modificationTime: timestamp,
+    dataChange: true,
+    stats: statsText(file.rows, columns, file.columns),
+  }
+  return { add }
+}
+
+function tableFile(add: AddAction, columns: Snapshot['columns']): TableFile {
+  const stats = parseStats(add.stats, columns)
+  return {
+    path: add.path,
+    size: add.size,
+    rows: stats.rows,
+    columns: stats.columns,
+    modifiedAt: add.modificationTime,
+    tags: add.tags ?? {},
+  }
+}
