@@ -1,0 +1,85 @@
+/** The composition root: everything is built here and nowhere else, and only here is the clock read. */
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Config } from './config.ts'
+import { loadConfig } from './config.ts'
+import { deltaTableStore } from './delta/deltaTableStore.ts'
+import type { TableStore } from './domain/tableStore.ts'
+import type { Instant } from './domain/time.ts'
+import { checkpointWriter } from './engine/duckdb/checkpointWriter.ts'
+import { duckdbEngine } from './engine/duckdb/duckdbEngine.ts'
+import { localObjectStore } from './objects/localObjectStore.ts'
+import type { Parts } from './run/runFeatureSet.ts'
+import { objectsSource } from './sources/objects/objectsSource.ts'
+import { VERSION } from './version.ts'
+
+export interface App extends Parts {
+  config: Config
+  store: TableStore
+  /** Aborted by an interrupt. */
+  signal: AbortSignal
+  /** Ends the engine and removes its scratch folder. */
+  close: () => Promise<void>
+}
+
+export async function createApp(flags: { store?: string }, signal: AbortSignal): Promise<App> {
+  const config = await loadConfig(flags)
+  const scratchDir = join(tmpdir(), `quern-${process.pid}`)
+  sweepScratch()
+  const engine = duckdbEngine({ memory: config.memory, threads: config.threads, scratchDir })
+  const store = deltaTableStore(localObjectStore(config.storePath), {
+    now: () => Date.now(),
+    engineInfo: `quern/${VERSION}`,
+    writeCheckpoint: checkpointWriter(scratchDir),
+  })
+  return {
+    config,
+    store,
+    engine,
+    signal,
+    sourceOf: set => objectsSource(set.source, () => Date.now()),
+    now: currentInstant,
+    versions: { quern: VERSION, node: process.versions.node },
+    code: config.imageDigest ?? gitCommit(config.projectDir),
+    close: () => engine.close(),
+  }
+}
+
+export function currentInstant(): Instant {
+  return BigInt(Date.now()) * 1000n
+}
+
+/** Removes what processes that were killed left behind. */
+function sweepScratch(): void {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = /^quern-(\d+)$/.exec(name)?.[1]
+    if (pid !== undefined && Number(pid) !== process.pid && !isAlive(Number(pid))) {
+      rmSync(join(tmpdir(), name), { recursive: true, force: true })
+    }
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as { code?: string }).code === 'EPERM'
+  }
+}
+
+/** The commit that the project's folder, or one above it, is at. */
+function gitCommit(projectDir: string): string | null {
+  for (let folder = projectDir; ; folder = join(folder, '..')) {
+    const head = join(folder, '.git', 'HEAD')
+    if (existsSync(head)) {
+      const text = readFileSync(head, 'utf8').trim()
+      const ref = /^ref: (.+)$/.exec(text)?.[1]
+      if (ref === undefined) return text
+      const file = join(folder, '.git', ref)
+      return existsSync(file) ? readFileSync(file, 'utf8').trim() : null
+    }
+    if (join(folder, '..') === folder) return null
+  }
+}

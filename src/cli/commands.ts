@@ -1,0 +1,123 @@
+/** The table of commands: help and dispatch come from it, and each command's code is loaded when it is called. */
+import type { App } from '../app.ts'
+
+export interface CommandContext {
+  /** Builds the parts; until it is called nothing but the command itself is loaded. */
+  app: () => Promise<App>
+  args: string[]
+  flags: Flags
+}
+
+export interface Flags {
+  json?: boolean
+  store?: string
+  until?: string
+  full?: boolean
+  maxRejected?: string
+  sources?: boolean
+  limit?: string
+  format?: string
+  output?: string
+  columns?: string
+  where?: string
+  latest?: boolean
+}
+
+export interface CommandRow {
+  name: string
+  /** As commander writes arguments: `<ref>`, `[name...]`. */
+  args: string
+  summary: string
+  flags: [flag: string, description: string][]
+  /** Answers the exit code. */
+  load: () => Promise<(context: CommandContext) => Promise<number>>
+}
+
+const LIMIT: [string, string] = ['--limit <n>', 'at most so many']
+
+export const COMMANDS: CommandRow[] = [
+  {
+    name: 'init',
+    args: '[dir]',
+    summary: 'scaffold a project that runs at once',
+    flags: [],
+    load: async () => (await import('./commands/init.ts')).init,
+  },
+  {
+    name: 'check',
+    args: '[name...]',
+    summary: 'load and check every definition; all faults at once',
+    flags: [['--sources', 'also compare the schemas with the real columns']],
+    load: async () => (await import('./commands/check.ts')).check,
+  },
+  {
+    name: 'plan',
+    args: '[name...]',
+    summary: 'what a run would do and why; writes nothing',
+    flags: [
+      ['--until <instant>', 'as if it were then; default now'],
+      ['--full', 'as if everything had to be computed'],
+    ],
+    load: async () => (await import('./commands/plan.ts')).plan,
+  },
+  {
+    name: 'run',
+    args: '[name...]',
+    summary: 'validate, compute, commit',
+    flags: [
+      ['--until <instant>', 'publish the cutoffs that are due then; default now'],
+      ['--full', 'compute everything, whatever is there'],
+      ['--max-rejected <share>', 'rows that may be rejected, such as 1% or 0.01'],
+    ],
+    load: async () => (await import('./commands/run.ts')).run,
+  },
+  {
+    name: 'ls',
+    args: '',
+    summary: 'feature sets: version, rows, freshness',
+    flags: [],
+    load: async () => (await import('./commands/ls.ts')).ls,
+  },
+  {
+    name: 'show',
+    args: '<ref>',
+    summary: 'one version whole: columns, files, inputs, lineage',
+    flags: [],
+    load: async () => (await import('./commands/show.ts')).show,
+  },
+  {
+    name: 'log',
+    args: '<name>',
+    summary: 'versions, newest first',
+    flags: [LIMIT],
+    load: async () => (await import('./commands/log.ts')).log,
+  },
+  {
+    name: 'read',
+    args: '<ref>',
+    summary: 'rows to stdout or a file',
+    flags: [
+      ['--format <format>', 'table, json, csv, arrow or parquet'],
+      ['--output <file>', 'write there instead of stdout'],
+      ['--columns <names>', 'only these, separated by commas'],
+      ['--where <condition>', 'only rows for which this is true'],
+      ['--latest', 'only the last row of each entity'],
+      LIMIT,
+    ],
+    load: async () => (await import('./commands/read.ts')).read,
+  },
+  {
+    name: 'rejected',
+    args: '<source>',
+    summary: 'refused rows and their reasons',
+    flags: [LIMIT],
+    load: async () => (await import('./commands/rejected.ts')).rejected,
+  },
+  {
+    name: 'doctor',
+    args: '',
+    summary: 'what is reachable, configured and permitted',
+    flags: [],
+    load: async () => (await import('./commands/doctor.ts')).doctor,
+  },
+]

@@ -1,0 +1,49 @@
+/** `quern doctor`: each thing that a run needs, tried. */
+import { randomUUID } from 'node:crypto'
+import type { App } from '../../app.ts'
+import { EXIT, QuernError, TransientError, worstExitCode } from '../../domain/errors.ts'
+import { localObjectStore } from '../../objects/localObjectStore.ts'
+import { loadDefinitions } from '../../registry.ts'
+import type { CommandContext } from '../commands.ts'
+import { errorText } from '../errorText.ts'
+import { bytes, printJson, printLine } from '../output.ts'
+
+export async function doctor({ app: build, flags }: CommandContext): Promise<number> {
+  const app = await build()
+  const codes: number[] = []
+  const examine = async (what: string, look: () => Promise<string>): Promise<void> => {
+    const { ok, text, code } = await look().then(
+      found => ({ ok: true, text: found, code: EXIT.done as number }),
+      error => ({
+        ok: false,
+        text: error instanceof QuernError ? errorText(error) : String(error),
+        code: error instanceof TransientError ? EXIT.tryAgain : EXIT.definition,
+      }),
+    )
+    codes.push(code)
+    if (flags.json) printJson({ check: what, ok, detail: text })
+    else printLine(`${ok ? 'ok     ' : 'problem'}  ${what.padEnd(12)} ${text}`)
+  }
+  await examine('node', async () => process.versions.node)
+  await examine('engine', async () => `${app.engine.name} ${await app.engine.version()}`)
+  await examine('limits', async () => {
+    const { memoryBytes, threads } = await app.engine.limits()
+    return `${bytes(memoryBytes)} of memory, ${threads} threads`
+  })
+  await examine('store', () => probeStore(app))
+  await examine('definitions', async () => `${(await loadDefinitions(app.config.projectDir)).length} feature sets`)
+  for (const set of await loadDefinitions(app.config.projectDir).catch(() => [])) {
+    await examine(`source ${set.source.name}`, async () => `${(await app.sourceOf(set).pin([])).files.length} files`)
+  }
+  return worstExitCode(codes)
+}
+
+/** Two writers of one key: exactly one may win. */
+async function probeStore({ config }: App): Promise<string> {
+  const objects = localObjectStore(config.storePath)
+  const key = `_quern/probe-${randomUUID()}`
+  const results = await Promise.all(['a', 'b'].map(text => objects.putIfAbsent(key, new TextEncoder().encode(text))))
+  await objects.delete(key)
+  if (results.filter(result => result === 'written').length !== 1) throw new Error(`${config.storePath} let two writers win`)
+  return `${config.storePath} is writable and lets one writer win`
+}

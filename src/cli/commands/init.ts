@@ -1,0 +1,110 @@
+/** `quern init`: a project that runs at once, with a little data of its own. */
+import { existsSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { basename, dirname, join, relative, resolve } from 'node:path'
+import { DefinitionError, EXIT } from '../../domain/errors.ts'
+import { VERSION } from '../../version.ts'
+import type { CommandContext } from '../commands.ts'
+import { printJson, printLine } from '../output.ts'
+
+export async function init({ args, flags }: CommandContext): Promise<number> {
+  const folder = resolve(args[0] ?? '.')
+  const files = scaffold(basename(folder))
+  const there = Object.keys(files).filter(file => existsSync(join(folder, file)))
+  if (there.length > 0) {
+    throw new DefinitionError('definition.init', `${folder} already has ${there.join(', ')}`, {
+      hint: 'Name a new folder: `quern init my-features`.',
+    })
+  }
+  for (const [file, text] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, file)), { recursive: true })
+    await writeFile(join(folder, file), text, { flag: 'wx' })
+  }
+  if (flags.json) printJson({ outcome: 'created', folder, files: Object.keys(files) })
+  else {
+    printLine(`created ${Object.keys(files).length} files in ${folder}`)
+    const enter = relative('.', folder)
+    printLine(`next: ${enter ? `cd ${enter} && ` : ''}npm install && npx quern run`)
+  }
+  return EXIT.done
+}
+
+function scaffold(name: string): Record<string, string> {
+  const events = [
+    'time,customer,amount,currency',
+    '2026-01-01T09:30:00Z,ada,1250,EUR',
+    '2026-01-01T17:05:00Z,bob,300,EUR',
+    '2026-01-02T08:00:00Z,ada,4999,USD',
+    '2026-01-04T12:45:00Z,ada,150,EUR',
+    '2026-01-04T12:46:00Z,cleo,7200,USD',
+  ]
+  return {
+    'package.json': `${JSON.stringify(
+      {
+        name:
+          name
+            .toLowerCase()
+            .replace(/[^a-z0-9-]+/g, '-')
+            .replace(/^-+|-+$/g, '') || 'features',
+        private: true,
+        type: 'module',
+        dependencies: { quern: `^${VERSION}`, zod: '^4.0.0' },
+      },
+      null,
+      2,
+    )}\n`,
+    'tsconfig.json': `${JSON.stringify(
+      {
+        compilerOptions: {
+          target: 'es2024',
+          module: 'nodenext',
+          strict: true,
+          noEmit: true,
+          allowImportingTsExtensions: true,
+          erasableSyntaxOnly: true,
+          verbatimModuleSyntax: true,
+          skipLibCheck: true,
+        },
+        include: ['transforms', 'schemas', 'quern.config.ts'],
+      },
+      null,
+      2,
+    )}\n`,
+    'quern.config.ts': "import { defineConfig } from 'quern'\n\nexport default defineConfig({ store: 'file:.quern' })\n",
+    '.gitignore': 'node_modules/\n.quern/\n',
+    'data/orders.csv': `${events.join('\n')}\n`,
+    'schemas/order.ts': `import { z } from 'zod'
+
+export const order = z.object({
+  time: z.date(),
+  customer: z.string().min(1),
+  amount: z.int().nonnegative(), // cents
+  currency: z.enum(['EUR', 'USD']),
+})
+`,
+    'transforms/customerOrders.ts': `import { count, defineFeatureSet, last, mean, objects, sum } from 'quern'
+import { order } from '../schemas/order.ts'
+
+const orders = objects({
+  name: 'orders',
+  uri: 'data/*.csv',
+  schema: order,
+  eventTime: 'time',
+})
+
+export default defineFeatureSet({
+  name: 'customer_orders',
+  description: 'What a customer has ordered lately',
+  source: orders,
+  entity: ['customer'],
+  every: '1d',
+  features: (f) => ({
+    orders: count().over('1d', '7d'),
+    spend: sum(f.amount).where(f.currency.eq('EUR')).over('7d'),
+    basket_mean: mean(f.amount).over('7d', 'lifetime'),
+    last_currency: last(f.currency).over('7d'),
+  }),
+})
+`,
+  }
+}

@@ -1,0 +1,34 @@
+/** `quern log`: versions, newest first. */
+import { EXIT } from '../../domain/errors.ts'
+import { lineageOf } from '../../domain/lineage.ts'
+import { formatInstant } from '../../domain/time.ts'
+import { unknownName } from '../../run/resolveRef.ts'
+import type { CommandContext } from '../commands.ts'
+import { limitFlag } from '../flags.ts'
+import { number, printJson, printLine, tableText } from '../output.ts'
+
+export async function log({ app: build, args, flags }: CommandContext): Promise<number> {
+  const { store } = await build()
+  const name = args[0]!
+  const rows: string[][] = []
+  let some = false
+  for await (const { version, committedAt, operation, lineage: recorded } of store
+    .table(`features/${name}`)
+    .history(limitFlag(flags.limit))) {
+    some = true
+    const lineage = lineageOf(recorded)
+    const { rowsWritten = null, code = null, inputs = null, reason = '' } = lineage ?? {}
+    if (flags.json)
+      printJson({ name, version, committedAt: formatInstant(committedAt), operation, rowsWritten, code, inputs, tags: [] })
+    rows.push([
+      String(version),
+      formatInstant(committedAt).slice(0, 19),
+      operation,
+      rowsWritten === null ? '' : number(rowsWritten),
+      reason,
+    ])
+  }
+  if (!some && limitFlag(flags.limit) !== 0) throw await unknownName(store, name)
+  if (!flags.json) printLine(tableText(['version', 'committed', 'operation', 'rows', 'why'], rows, new Set([0, 3])))
+  return EXIT.done
+}

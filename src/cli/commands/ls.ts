@@ -1,0 +1,37 @@
+/** `quern ls`: the feature sets in the store. */
+import { EXIT } from '../../domain/errors.ts'
+import { lineageOf } from '../../domain/lineage.ts'
+import { formatInstant } from '../../domain/time.ts'
+import type { CommandContext } from '../commands.ts'
+import { note, number, printJson, printLine, tableText } from '../output.ts'
+
+export async function ls({ app: build, flags }: CommandContext): Promise<number> {
+  const { store } = await build()
+  const rows: string[][] = []
+  for (const name of await store.tables('features')) {
+    const table = store.table(`features/${name}`)
+    const snapshot = await table.snapshot('latest')
+    if (!snapshot) continue
+    const lineage = lineageOf(snapshot.lineage)
+    const count = snapshot.files.reduce((sum, file) => sum + file.rows, 0)
+    const committedAt = formatInstant(snapshot.committedAt)
+    const lastCutoff = lineage?.cutoffs?.to ?? null
+    if (flags.json) {
+      printJson({
+        name,
+        version: snapshot.version,
+        rows: count,
+        entities: lineage?.entities ?? null,
+        lastCutoff,
+        committedAt,
+        tags: [],
+        uri: table.uri,
+      })
+    }
+    rows.push([name, String(snapshot.version), number(count), lastCutoff?.slice(0, 19) ?? '', committedAt.slice(0, 19)])
+  }
+  if (flags.json) return EXIT.done
+  if (rows.length === 0) note(`${store.uri} holds no feature sets yet; publish one with \`quern run\``)
+  else printLine(tableText(['name', 'version', 'rows', 'last cutoff', 'committed'], rows, new Set([1, 2])))
+  return EXIT.done
+}

@@ -1,0 +1,92 @@
+/** `quern run`: a line for each feature set, whatever its outcome. */
+import { EXIT, QuernError, worstExitCode } from '../../domain/errors.ts'
+import type { FeatureSet } from '../../domain/featureSet.ts'
+import { formatInstantShort } from '../../domain/time.ts'
+import { loadDefinitions } from '../../registry.ts'
+import type { RunResult } from '../../run/runFeatureSet.ts'
+import { runFeatureSet } from '../../run/runFeatureSet.ts'
+import type { CommandContext } from '../commands.ts'
+import { errorText } from '../errorText.ts'
+import { shareFlag, untilFlag } from '../flags.ts'
+import { instantOrNull, note, number, printJson, printLine } from '../output.ts'
+import { progressLine } from '../progress.ts'
+
+export async function run({ app: build, args, flags }: CommandContext): Promise<number> {
+  const app = await build()
+  const until = untilFlag(flags.until, app.now())
+  const maxRejected = shareFlag(flags.maxRejected)
+  const sets = await loadDefinitions(app.config.projectDir, args)
+  const codes: number[] = []
+  for (const set of sets) {
+    const startedAt = app.now()
+    const seconds = (): number => Number(app.now() - startedAt) / 1e6
+    const progress = progressLine(set.name, !app.config.plain)
+    try {
+      const result = await runFeatureSet(set, app, {
+        until,
+        full: flags.full === true,
+        maxRejected,
+        onProgress: progress.show,
+        signal: app.signal,
+      })
+      progress.clear()
+      if (flags.json) printJson(jsonLine(set, result, seconds()))
+      else printLine(textLine(set, result, seconds()))
+      codes.push(EXIT.done)
+    } catch (error) {
+      progress.clear()
+      if (app.signal.aborted || !(error instanceof QuernError)) throw error
+      if (flags.json) printJson(await failedLine(set, error, app.store, seconds()))
+      note(errorText(error))
+      codes.push(error.exitCode)
+    }
+  }
+  return worstExitCode(codes)
+}
+
+function jsonLine(set: FeatureSet, result: RunResult, seconds: number): object {
+  const { cutoffs, through, ...rest } = result
+  return {
+    name: set.name,
+    ...rest,
+    cutoffs: { from: instantOrNull(cutoffs?.first), to: instantOrNull(cutoffs?.last), count: cutoffs?.count ?? 0 },
+    through: instantOrNull(through),
+    seconds,
+  }
+}
+
+async function failedLine(
+  set: FeatureSet,
+  error: QuernError,
+  store: { table(path: string): { snapshot(at: 'latest'): Promise<{ version: number } | undefined> } },
+  seconds: number,
+): Promise<object> {
+  const latest = await store
+    .table(`features/${set.name}`)
+    .snapshot('latest')
+    .catch(() => undefined)
+  const count = (name: string): number => (typeof error.values[name] === 'number' ? (error.values[name] as number) : 0)
+  return {
+    name: set.name,
+    outcome: error.code === 'transient.conflict' ? 'conflict' : 'failed',
+    version: latest?.version ?? null,
+    rowsRead: count('rowsRead'),
+    rowsRejected: count('rowsRejected'),
+    rowsWritten: 0,
+    cutoffs: { from: null, to: null, count: 0 },
+    through: null,
+    seconds,
+    reason: error.message,
+    code: error.code,
+    hint: error.hint,
+  }
+}
+
+function textLine(set: FeatureSet, result: RunResult, seconds: number): string {
+  if (result.outcome === 'unchanged')
+    return `${set.name}: unchanged${result.version === null ? '' : ` at version ${result.version}`} (${result.reason})`
+  const { first, last, count } = result.cutoffs!
+  const range = `${number(count)} cutoffs from ${formatInstantShort(first)} to ${formatInstantShort(last)}`
+  const rejected = result.rowsRejected > 0 ? `, ${number(result.rowsRejected)} rejected` : ''
+  return `${set.name}: committed version ${result.version} (${result.reason}): ${number(result.rowsRead)} rows read${rejected}, ${number(result.rowsWritten)} rows written, ${range}, ${seconds.toFixed(1)} s`
+}

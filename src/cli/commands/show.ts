@@ -1,0 +1,58 @@
+/** `quern show`: one version whole. */
+
+import { typeName } from '../../domain/columnType.ts'
+import { EXIT } from '../../domain/errors.ts'
+import { lineageOf } from '../../domain/lineage.ts'
+import { formatInstant } from '../../domain/time.ts'
+import { resolveRef } from '../../run/resolveRef.ts'
+import { recordedInputs } from '../../run/runFeatureSet.ts'
+import type { CommandContext } from '../commands.ts'
+import { bytes, number, printJson, printLine, strong, tableText } from '../output.ts'
+
+export async function show({ app: build, args, flags }: CommandContext): Promise<number> {
+  const { store } = await build()
+  const { name, table, snapshot } = await resolveRef(store, args[0]!)
+  const lineage = lineageOf(snapshot.lineage)
+  const inputs = (lineage && (await recordedInputs(table, lineage))?.files) ?? []
+  const rows = snapshot.files.reduce((sum, file) => sum + file.rows, 0)
+  const size = snapshot.files.reduce((sum, file) => sum + file.size, 0)
+  if (flags.json) {
+    printJson({
+      name,
+      version: snapshot.version,
+      committedAt: formatInstant(snapshot.committedAt),
+      rows,
+      bytes: size,
+      uri: table.uri,
+      columns: snapshot.columns.map(({ type, ...column }) => ({ ...column, type: typeName(type) })),
+      files: snapshot.files.map(({ path, size: fileSize, rows: fileRows }) => ({ path, size: fileSize, rows: fileRows })),
+      lineage: snapshot.lineage ?? null,
+      inputs: inputs.map(({ path, hash, size: inputSize }) => ({ path, hash, size: inputSize })),
+    })
+    return EXIT.done
+  }
+  printLine(
+    `${strong(`${name}@${snapshot.version}`)}  ${number(rows)} rows, ${bytes(size)} in ${snapshot.files.length} files, committed ${formatInstant(snapshot.committedAt)}`,
+  )
+  if (lineage) {
+    if (lineage.definition.description) printLine(lineage.definition.description)
+    const { rowsRead, rowsRejected, cutoffs, versions, code, reason, seconds } = lineage
+    printLine(`  why        ${reason}`)
+    printLine(
+      `  rows       ${number(rowsRead)} read, ${number(rowsRejected)} rejected, ${number(lineage.rowsWritten)} written, ${seconds.toFixed(1)} s`,
+    )
+    if (cutoffs) printLine(`  cutoffs    ${number(cutoffs.count)} from ${cutoffs.from} to ${cutoffs.to}`)
+    printLine(
+      `  computed   by quern ${versions.quern} with ${versions.engine} on Node ${versions.node}${code ? `, code ${code}` : ''}`,
+    )
+    for (const input of inputs.slice(0, 10))
+      printLine(`  input      ${input.path}  ${bytes(input.size)}  sha256 ${input.hash.slice(0, 12)}`)
+    if (inputs.length > 10) printLine(`  input      and ${number(inputs.length - 10)} more`)
+  }
+  printLine('')
+  const columns = snapshot.columns.map(({ name: column, type, comment }) => [column, typeName(type), comment ?? ''])
+  printLine(tableText(['column', 'type', 'what'], columns, new Set()))
+  printLine('')
+  printLine(`python: import polars as pl; pl.read_delta(${JSON.stringify(table.uri)}, version=${snapshot.version})`)
+  return EXIT.done
+}

@@ -1,0 +1,29 @@
+/** Flags that several commands read the same way. */
+import { DefinitionError } from '../domain/errors.ts'
+import type { Instant } from '../domain/time.ts'
+import { requireInstant } from '../domain/time.ts'
+
+/** `--until`, inclusive; now where it is absent, never later. */
+export function untilFlag(text: string | undefined, now: Instant): Instant {
+  if (text === undefined) return now
+  const until = requireInstant(text, '--until')
+  if (until <= now) return until
+  throw new DefinitionError('definition.until', `--until: \`${text}\` lies in the future`, {
+    hint: 'Name an instant that has passed, or leave it out for now.',
+  })
+}
+
+export function limitFlag(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (/^\d{1,9}$/.test(text)) return Number(text)
+  throw new DefinitionError('definition.limit', `--limit: \`${text}\` is no whole number`, { hint: 'Write a number such as 20.' })
+}
+
+/** `1%` or `0.01`. */
+export function shareFlag(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(text)
+  const share = match ? Number(match[1]) / (match[2] ? 100 : 1) : Number.NaN
+  if (share >= 0 && share <= 1) return share
+  throw new DefinitionError('definition.max-rejected', `--max-rejected: \`${text}\` is no share`, { hint: 'Write 1% or 0.01.' })
+}

@@ -1,0 +1,70 @@
+/** Results to stdout, everything else to stderr. */
+import { styleText } from 'node:util'
+import type { Value } from '../domain/engine.ts'
+import type { Instant } from '../domain/time.ts'
+import { formatInstant } from '../domain/time.ts'
+
+export function printLine(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+/** One JSON document a line; 64-bit integers in exact digits. */
+export function printJson(value: unknown): void {
+  printLine(jsonText(value))
+}
+
+export function jsonText(value: unknown): string {
+  if (typeof value === 'bigint') return String(value)
+  if (Array.isArray(value)) return `[${value.map(jsonText).join(',')}]`
+  if (typeof value === 'object' && value !== null) {
+    const members = Object.entries(value).filter(([, member]) => member !== undefined)
+    return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${jsonText(member)}`).join(',')}}`
+  }
+  return JSON.stringify(value) ?? 'null'
+}
+
+export function note(text: string): void {
+  process.stderr.write(`${text}\n`)
+}
+
+/** Bold on a terminal. */
+export function strong(text: string, stream: NodeJS.WriteStream = process.stdout): string {
+  return styled('bold', text, stream)
+}
+
+export function faint(text: string, stream: NodeJS.WriteStream = process.stdout): string {
+  return styled('dim', text, stream)
+}
+
+function styled(format: 'bold' | 'dim', text: string, stream: NodeJS.WriteStream): string {
+  return stream.isTTY ? styleText(format, text, { stream }) : text
+}
+
+/** Columns aligned: numbers to the right, the rest to the left. */
+export function tableText(header: readonly string[], rows: readonly (readonly string[])[], right: ReadonlySet<number>): string {
+  const widths = header.map((name, at) => Math.max(name.length, ...rows.map(row => row[at]!.length)))
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, at) => (right.has(at) ? cell.padStart(widths[at]!) : cell.padEnd(widths[at]!)))
+      .join('  ')
+      .trimEnd()
+  return [strong(line(header)), ...rows.map(line)].join('\n')
+}
+
+export const number = (value: number): string => value.toLocaleString('en')
+
+export function bytes(size: number): string {
+  if (size < 1e3) return `${size} B`
+  const exponent = Math.min(3, Math.floor(Math.log10(size) / 3))
+  return `${(size / 1e3 ** exponent).toPrecision(3)} ${['B', 'kB', 'MB', 'GB'][exponent]}`
+}
+
+export const instantOrNull = (instant: Instant | undefined): string | null =>
+  instant === undefined ? null : formatInstant(instant)
+
+/** A value as `read` shows it in a table. */
+export function cellText(value: Value, isInstant: boolean): string {
+  if (value === null) return ''
+  if (isInstant) return formatInstant(value as bigint).replace(/\.000000Z$/, 'Z')
+  return typeof value === 'number' && !Number.isInteger(value) ? String(Number(value.toPrecision(6))) : String(value)
+}
