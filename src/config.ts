@@ -2,9 +2,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import type { ProjectConfig } from './definition/declarations.ts'
 import { DefinitionError } from './domain/errors.ts'
+import { importProjectFile } from './projectFiles.ts'
 
 export interface Config {
   /** The folder that relative paths are taken from. */
@@ -54,7 +55,7 @@ function findUpwards(from: string): string | undefined {
 async function loadFile(path: string): Promise<ProjectConfig> {
   let config: unknown
   try {
-    config = ((await import(pathToFileURL(path).href)) as { default?: unknown }).default
+    config = await importProjectFile(path)
   } catch (error) {
     throw new DefinitionError('definition.config', `${path} cannot be loaded: ${(error as Error).message}`, { cause: error })
   }

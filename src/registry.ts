@@ -1,14 +1,13 @@
 /** The project's definitions, loaded from its transform files and checked. */
 import { existsSync, readdirSync } from 'node:fs'
-import { registerHooks } from 'node:module'
 import { join, relative } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import type { FeatureSetDeclaration } from './definition/declarations.ts'
 import { nearest } from './definition/nearest.ts'
 import { resolveFeatureSet, sourceFingerprint } from './definition/resolveFeatureSet.ts'
 import type { Fault } from './domain/errors.ts'
 import { DefinitionError, FaultsError } from './domain/errors.ts'
 import type { FeatureSet } from './domain/featureSet.ts'
+import { importProjectFile } from './projectFiles.ts'
 
 /** A transform file: its feature set, or what is wrong with it. `name` is known where the file loads at all. */
 interface Loaded {
@@ -34,7 +33,6 @@ export async function loadDefinitions(projectDir: string, names: readonly string
       hint: 'Run `quern init` for a project to start from, or change into the project.',
     })
   }
-  resolveQuernToThisEngine()
   const loaded = await Promise.all(files.map(file => loadFile(projectDir, join(folder, file))))
   const known = loaded.flatMap(({ name }) => name ?? [])
   for (const name of names) {
@@ -59,7 +57,7 @@ async function loadFile(projectDir: string, path: string): Promise<Loaded> {
   })
   let declaration: unknown
   try {
-    declaration = ((await import(pathToFileURL(path).href)) as { default?: unknown }).default
+    declaration = await importProjectFile(path)
   } catch (error) {
     const { code, message } = error as Error & { code?: string }
     const hint =
@@ -113,16 +111,4 @@ function clashes(wanted: readonly Loaded[], loaded: readonly Loaded[]): Fault[] 
     }
   }
   return faults
-}
-
-let hooked = false
-
-/** Whatever is installed, `import ... from 'quern'` in a project's files means the engine that runs them. */
-function resolveQuernToThisEngine(): void {
-  if (hooked) return
-  hooked = true
-  const own = new URL(import.meta.url.endsWith('.ts') ? './index.ts' : './index.js', import.meta.url).href
-  registerHooks({
-    resolve: (specifier, context, next) => (specifier === 'quern' ? { url: own, shortCircuit: true } : next(specifier, context)),
-  })
 }
