@@ -28,8 +28,8 @@ export async function loadCsv(
   await connection.run(`CREATE OR REPLACE TEMP TABLE ${table} AS
     SELECT p.* EXCLUDE (position), p.position + coalesce(b.n, 0) AS position${folders.join('')}
     FROM ${table}_parsed p ASOF LEFT JOIN (
-      SELECT at - n AS at, n FROM (SELECT line - ${firstRowLine(dialect)} AS at, row_number() OVER (ORDER BY line) AS n FROM (SELECT DISTINCT line FROM reject_errors))
-    ) b ON p.position > b.at`)
+      SELECT idx - n AS after, n FROM (SELECT line - ${firstRowLine(dialect)} AS idx, row_number() OVER (ORDER BY line) AS n FROM (SELECT DISTINCT line FROM reject_errors))
+    ) b ON p.position > b.after`)
   await connection.run(`DROP TABLE ${table}_parsed`)
   await connection.run('DROP TABLE reject_errors')
   await connection.run('DROP TABLE reject_scans')
