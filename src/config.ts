@@ -27,16 +27,16 @@ export async function loadConfig(flags: { store?: string }, cwd = process.cwd())
   const file = findUpwards(cwd)
   const project = file ? await loadFile(file) : {}
   const projectDir = file ? dirname(file) : cwd
-  const log = env['QUERN_LOG'] ?? 'info'
+  const log = env.QUERN_LOG ?? 'info'
   if (log !== 'info' && log !== 'debug') throw invalid('QUERN_LOG', log, "'info' or 'debug'")
   return {
     projectDir,
-    storePath: storePath(flags.store ?? env['QUERN_STORE'] ?? project.store ?? 'file:.quern', projectDir),
-    memory: memoryBytes(env['QUERN_MEMORY'], project.memory),
-    threads: threadCount(env['QUERN_THREADS'], project.threads),
+    storePath: storePath(flags.store ?? env.QUERN_STORE ?? project.store ?? 'file:.quern', projectDir),
+    memory: memoryBytes(env.QUERN_MEMORY, project.memory),
+    threads: threadCount(env.QUERN_THREADS, project.threads),
     log,
-    plain: env['NO_COLOR'] !== undefined || env['CI'] !== undefined,
-    imageDigest: env['QUERN_IMAGE_DIGEST'],
+    plain: env.NO_COLOR !== undefined || env.CI !== undefined,
+    imageDigest: env.QUERN_IMAGE_DIGEST,
   }
 }
 

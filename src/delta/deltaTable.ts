@@ -136,7 +136,7 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
         yield {
           version,
           committedAt: BigInt(info?.timestamp ?? 0) * 1000n,
-          operation: info?.operationParameters?.['operation'] ?? info?.operation ?? 'unknown',
+          operation: info?.operationParameters?.operation ?? info?.operation ?? 'unknown',
           lineage: info?.quern,
         }
       }

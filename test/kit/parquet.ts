@@ -1,0 +1,45 @@
+/** Parquet files with given rows, written by DuckDB from literals. */
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { DuckDBInstance } from '@duckdb/node-api'
+import type { Cell, Row } from '../oracle/naive.ts'
+
+let opened: Promise<DuckDBConnection> | undefined
+
+export async function duckdb(): Promise<DuckDBConnection> {
+  opened ??= DuckDBInstance.create(':memory:').then(async instance => {
+    const connection = await instance.connect()
+    await connection.run(`SET TimeZone = 'UTC'`)
+    return connection
+  })
+  return opened
+}
+
+/** `columns`: name to SQL type; a TIMESTAMPTZ cell is microseconds. */
+export async function writeParquet(
+  path: string,
+  columns: Record<string, string>,
+  rows: readonly Row[],
+  options = '',
+): Promise<void> {
+  const connection = await duckdb()
+  const names = Object.keys(columns)
+  const definition = names.map(name => `"${name}" ${columns[name]}`).join(', ')
+  await connection.run(`CREATE OR REPLACE TEMP TABLE kit (${definition})`)
+  for (let at = 0; at < rows.length; at += 500) {
+    const values = rows
+      .slice(at, at + 500)
+      .map(row => `(${names.map(name => cellSql(row[name] ?? null, columns[name]!)).join(', ')})`)
+    await connection.run(`INSERT INTO kit VALUES ${values.join(', ')}`)
+  }
+  await connection.run(`COPY kit TO '${path.replaceAll("'", "''")}' (FORMAT parquet${options})`)
+}
+
+function cellSql(cell: Cell, type: string): string {
+  if (cell === null) return 'NULL'
+  if (typeof cell === 'boolean') return String(cell)
+  if (typeof cell === 'string') return `'${cell.replaceAll("'", "''")}'`
+  if (typeof cell === 'number') return `'${cell}'::DOUBLE`
+  if (type === 'TIMESTAMPTZ') return `make_timestamptz((${cell})::BIGINT)`
+  if (type === 'TIMESTAMP') return `make_timestamp((${cell})::BIGINT)`
+  return `(${cell})::${type}`
+}

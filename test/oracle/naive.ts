@@ -1,0 +1,131 @@
+/**
+ * The meaning of a feature set in plain loops over plain objects: slow, obvious, and sharing no code with any engine.
+ *
+ * For every entity, every cutoff that could hold a row is looked at, and every window is filtered anew from all rows.
+ */
+import type { FeatureColumn, FeatureSet } from '../../src/domain/featureSet.ts'
+import { evaluate } from './evaluate.ts'
+import { aggregate } from './folds.ts'
+
+/** Integers and instants are bigints, floats numbers. */
+export type Cell = string | number | bigint | boolean | null
+export type Row = Record<string, Cell>
+
+/** A value that a result may differ from by `within`, which is 0 for all that is exact. */
+export interface Expected {
+  value: Cell
+  within: number
+}
+
+export interface ExpectedRow {
+  entity: Cell[]
+  cutoff: bigint
+  values: Expected[]
+}
+
+/** The rows of the table, by entity and cutoff, for `rows` that their schema accepts. */
+export function naiveFeatureSet(set: FeatureSet, rows: readonly Row[], through: bigint): ExpectedRow[] {
+  const kept = withoutRepeats(set, rows).filter(row => set.entity.every(({ name }) => row[name] !== null))
+  const entities = new Map<string, Row[]>()
+  for (const row of kept) {
+    const key = JSON.stringify(set.entity.map(({ name }) => String(row[name])))
+    entities.set(key, [...(entities.get(key) ?? []), row])
+  }
+  const table: ExpectedRow[] = []
+  for (const own of entities.values()) {
+    const ordered = own.sort((a, b) => totalOrder(set, a, b))
+    const entity = set.entity.map(({ name }) => ordered[0]![name]!)
+    for (const cutoff of cutoffsOf(set, ordered, through)) {
+      table.push({ entity, cutoff, values: set.columns.map(column => valueAt(set, column, ordered, cutoff)) })
+    }
+  }
+  return table.sort((a, b) => compareMany(a.entity, b.entity) || compare(a.cutoff, b.cutoff))
+}
+
+/** Those at which the longest window holds an event, and the one after each run of them. */
+function cutoffsOf(set: FeatureSet, rows: readonly Row[], through: bigint): bigint[] {
+  const finite = set.columns.flatMap(({ window }) => (window.length === 'lifetime' ? [] : [window.length]))
+  const longest = finite.length === 0 ? set.every : finite.reduce((a, b) => (a > b ? a : b))
+  const alive = (cutoff: bigint): boolean => rows.some(row => isIn(timeOf(set, row), cutoff, longest))
+  const found = new Set<bigint>()
+  for (const row of rows) {
+    const t = timeOf(set, row)
+    for (let cutoff = firstCutoffAfter(set, t); cutoff <= t + longest + set.every; cutoff += set.every) {
+      if (alive(cutoff) || alive(cutoff - set.every)) found.add(cutoff)
+    }
+  }
+  return [...found].filter(cutoff => cutoff <= through).sort(compare)
+}
+
+function firstCutoffAfter({ every, offset }: FeatureSet, t: bigint): bigint {
+  let k = (t - offset) / every - 2n
+  while (k * every + offset <= t) k++
+  return k * every + offset
+}
+
+const isIn = (t: bigint, cutoff: bigint, length: bigint | 'lifetime'): boolean =>
+  t < cutoff && (length === 'lifetime' || t >= cutoff - length)
+
+function valueAt(set: FeatureSet, column: FeatureColumn, rows: readonly Row[], cutoff: bigint): Expected {
+  const inside = rows.filter(
+    row =>
+      isIn(timeOf(set, row), cutoff, column.window.length) &&
+      (column.where === undefined || evaluate(column.where, row) === true),
+  )
+  const input = column.aggregation.input
+  return aggregate(
+    column,
+    inside.map(row => (input ? evaluate(input, row) : true)),
+  )
+}
+
+export function timeOf({ source }: FeatureSet, row: Row): bigint {
+  const { column, unit } = source.eventTime
+  const value = row[column]!
+  if (unit === undefined) return value as bigint
+  const factor = { s: 1_000_000, ms: 1_000, us: 1 }[unit]
+  return typeof value === 'bigint' ? value * BigInt(factor) : BigInt(Math.floor((value as number) * factor))
+}
+
+function knownOf({ source }: FeatureSet, row: Row): Cell {
+  return source.knownTime === undefined ? null : row[source.knownTime]!
+}
+
+/** Event time, known time, and then the content: its columns in the schema's order, nulls first. */
+function totalOrder(set: FeatureSet, a: Row, b: Row): number {
+  const key = (row: Row): Cell[] => [
+    timeOf(set, row),
+    knownOf(set, row),
+    ...set.source.schema.fields.map(({ name }) => row[name] ?? null),
+  ]
+  return compareMany(key(a), key(b))
+}
+
+/** Of rows with an equal row key the one known last, then the last in the total order. */
+function withoutRepeats(set: FeatureSet, rows: readonly Row[]): Row[] {
+  const { rowKey } = set.source
+  if (!rowKey) return [...rows]
+  const last = new Map<string, Row>()
+  for (const row of rows) {
+    const key = JSON.stringify(rowKey.map(name => (row[name] === null ? null : String(row[name]))))
+    const other = last.get(key)
+    const later = !other || (compare(knownOf(set, row), knownOf(set, other)) || totalOrder(set, row, other)) > 0
+    if (later) last.set(key, row)
+  }
+  return [...last.values()]
+}
+
+function compareMany(a: readonly Cell[], b: readonly Cell[]): number {
+  for (let at = 0; at < a.length; at++) {
+    const order = compare(a[at]!, b[at]!)
+    if (order !== 0) return order
+  }
+  return 0
+}
+
+/** Nulls first, strings by their UTF-8 bytes. */
+export function compare(a: Cell, b: Cell): number {
+  if (a === null || b === null) return Number(b === null) - Number(a === null)
+  if (typeof a === 'string' && typeof b === 'string') return Buffer.compare(Buffer.from(a), Buffer.from(b))
+  return a < b ? -1 : a > b ? 1 : 0
+}
