@@ -78,17 +78,17 @@ async function acceptedRows(
 ): Promise<{ relation: string; accepted: number | undefined }> {
   const { source } = shape.set
   if (!source.rowKey) return { relation: scan.relation, accepted: undefined }
-  await connection.run(`CREATE OR REPLACE TEMP TABLE accepted AS SELECT * FROM ${scan.relation} WHERE __ok`)
-  const accepted = await count(connection, 'SELECT count(*) FROM accepted')
+  await connection.run(`CREATE OR REPLACE TEMP TABLE valid AS SELECT * FROM ${scan.relation} WHERE __valid`)
+  const accepted = await count(connection, 'SELECT count(*) FILTER (WHERE __ok) FROM valid')
   return { relation: lastOfEachRowKey(shape, source.rowKey), accepted }
 }
 
-/** A repeated row key keeps the row with the greatest known time, then the last in the total order of rows. */
+/** Chosen before keys are looked at: what belongs to no entity may replace what did. A repeated row key keeps the row with the greatest known time, then the last in the total order of rows. */
 function lastOfEachRowKey(shape: Shape, rowKey: readonly string[]): string {
   const content = shape.rows.order.map(name => `${identifier(name)} DESC NULLS LAST`)
   const order = ['__known DESC NULLS LAST', '__t DESC', ...content].join(', ')
   const by = rowKey.map(identifier).join(', ')
-  return `(SELECT * FROM accepted QUALIFY row_number() OVER (PARTITION BY ${by} ORDER BY ${order}) = 1)`
+  return `(SELECT * FROM valid QUALIFY row_number() OVER (PARTITION BY ${by} ORDER BY ${order}) = 1)`
 }
 
 /** The grid's name, after windows of moments were added to it. */

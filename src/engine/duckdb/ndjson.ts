@@ -1,4 +1,4 @@
-/** NDJSON: parsed and judged row by row by zod itself, the accepted rows kept in a table. */
+/** NDJSON: parsed and judged row by row by zod itself, the valid rows kept in a table. */
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
@@ -12,31 +12,33 @@ import { unreadable } from './fileGroups.ts'
 import { judge, rawText } from './rejects.ts'
 import { tableAppender } from './rowWriter.ts'
 import type { ScanRequest } from './scan.ts'
-import { timesOf } from './scan.ts'
+import { keysThatMayBeNull, timesOf } from './scan.ts'
 import { identifier } from './sql.ts'
 
 const BATCH = 2048
 
-/** A file's row is its line, counted from 1; blank lines count and are nothing. */
+/**
+ * A file's row is its line, counted from 1; blank lines count and are nothing. `kept` are the rows of the relation, those
+ * that only the key refuses included; `rejected` the rest.
+ */
 export async function loadNdjson(
   connection: DuckDBConnection,
   request: ScanRequest,
   files: readonly PinnedFile[],
-): Promise<{ relation: string; accepted: number; rejected: number }> {
+): Promise<{ relation: string; kept: number; rejected: number }> {
   const { fields } = request.source.schema
   const columns = fields.map(({ name, type }) => `${identifier(name)} ${sqlType(type)}`)
   await connection.run(`CREATE OR REPLACE TEMP TABLE ndjson (${columns.join(', ')})`)
   const appender = await tableAppender(connection, 'ndjson', fields)
-  let accepted: Value[][] = []
+  let kept: Value[][] = []
   let rejected: RejectedRow[] = []
-  const counts = { accepted: 0, rejected: 0 }
+  const counts = { kept: 0, rejected: 0 }
   const flush = async (): Promise<void> => {
-    counts.accepted += accepted.length
-    counts.rejected += rejected.length
-    if (accepted.length > 0)
-      appender.append({ rows: accepted.length, columns: fields.map((_, at) => accepted.map(row => row[at]!)) })
+    counts.kept += kept.length
+    counts.rejected += rejected.filter(row => !row.refusedByKey).length
+    if (kept.length > 0) appender.append({ rows: kept.length, columns: fields.map((_, at) => kept.map(row => row[at]!)) })
     if (rejected.length > 0) await request.onRejected(rejected)
-    accepted = []
+    kept = []
     rejected = []
   }
   for (const file of files) {
@@ -46,9 +48,9 @@ export async function loadNdjson(
         line++
         if (text.trim() === '') continue
         const read = readLine(request, file, text)
-        if ('values' in read) accepted.push(read.values)
-        else rejected.push({ input: file.hash, path: file.path, row: line, ...read })
-        if (accepted.length + rejected.length >= BATCH) {
+        if (read.values) kept.push(read.values)
+        if (read.rejected) rejected.push({ input: file.hash, path: file.path, row: line, ...read.rejected })
+        if (kept.length + rejected.length >= BATCH) {
           request.signal.throwIfAborted()
           await flush()
         }
@@ -63,7 +65,9 @@ export async function loadNdjson(
   appender.close()
   const times = timesOf(request.source)
   const names = fields.map(({ name }) => identifier(name)).join(', ')
-  const relation = `SELECT ${names}, ${times.t} AS __t, ${times.known} AS __known, true AS __ok FROM ndjson`
+  const keyed = keysThatMayBeNull(request).map(name => `${identifier(name)} IS NOT NULL`)
+  const ok = keyed.join(' AND ') || 'true'
+  const relation = `SELECT ${names}, ${times.t} AS __t, ${times.known} AS __known, true AS __valid, (${ok}) AS __ok FROM ndjson`
   return { relation, ...counts }
 }
 
@@ -87,11 +91,15 @@ async function* linesOfStream(stream: AsyncIterable<Buffer>): AsyncIterable<stri
   if (rest !== '') yield rest
 }
 
-type Read = { values: Value[] } | Pick<RejectedRow, 'raw' | 'issues' | 'refusedByKey'>
+/** A row that only the key refuses is both: it is reported, and kept, since a repeated row key may choose it. */
+interface Read {
+  values?: Value[]
+  rejected?: Pick<RejectedRow, 'raw' | 'issues' | 'refusedByKey'>
+}
 
 function readLine(request: ScanRequest, file: PinnedFile, text: string): Read {
   const { fields } = request.source.schema
-  const malformed = (message: string): Read => ({ raw: text, issues: [{ path: '', code: 'malformed', message }] })
+  const malformed = (message: string): Read => ({ rejected: { raw: text, issues: [{ path: '', code: 'malformed', message }] } })
   let parsed: unknown
   try {
     parsed = JSON.parse(text.replace(/^\ufeff/, ''), exactIntegers)
@@ -108,7 +116,8 @@ function readLine(request: ScanRequest, file: PinnedFile, text: string): Read {
   const values = fields.map(field => plainValue(field, seen[field.name]))
   const { issues, refusedByKey } = judge(request, seen, eventTime(request, seen))
   if (issues.length === 0) return { values }
-  return refusedByKey === undefined ? { raw: rawText(seen), issues } : { raw: rawText(seen), issues, refusedByKey }
+  const rejected = { raw: rawText(seen), issues }
+  return refusedByKey ? { values, rejected: { ...rejected, refusedByKey } } : { rejected }
 }
 
 /** A 64-bit integer that a double cannot hold stays exact. `context` is what JSON.parse tells of a value's own text. */

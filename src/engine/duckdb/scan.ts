@@ -36,8 +36,8 @@ export interface Scan {
   /** The groups that the engine reads itself. */
   groups: DecodedGroup[]
   /**
-   * For FROM: every field under its own name and type, `__t` (event time, microseconds), `__known` (or null), and `__ok`, never
-   * null: schema and key accept the row.
+   * For FROM: every field under its own name and type, `__t` (event time, microseconds), `__known` (or null), and two verdicts,
+   * never null: `__valid`, the schema accepts the row, and `__ok`, the key does too.
    */
   relation: string
   /** Rows of `relation`. */
@@ -64,7 +64,7 @@ export async function prepareScan(connection: DuckDBConnection, request: ScanReq
   if (ndjson.length > 0) {
     const loaded = await loadNdjson(connection, request, ndjson)
     rejectedBefore += loaded.rejected
-    rows += loaded.accepted
+    rows += loaded.kept
     selects.push(loaded.relation)
   }
   if (selects.length === 0) selects.push(emptySql(source))
@@ -105,46 +105,60 @@ function missingColumn(field: Field, group: FileGroup, where: string): DataError
 
 /** One group's rows, decoded and judged. */
 function acceptedSql(request: ScanRequest, decoded: DecodedGroup): string {
-  const { values, schema, timed, times } = judgement(request, decoded)
+  const { values, schema, timed, keyed, times } = judgement(request, decoded)
   const names = request.source.schema.fields.map(({ name }) => identifier(name))
-  return `SELECT ${names.join(', ')}, ${times.t} AS __t, ${times.known} AS __known, ((__schema AND ${timed}) IS TRUE) AS __ok
+  const verdicts = `((__schema AND ${timed}) IS TRUE) AS __valid, ((__schema AND ${timed} AND ${keyed}) IS TRUE) AS __ok`
+  return `SELECT ${names.join(', ')}, ${times.t} AS __t, ${times.known} AS __known, ${verdicts}
     FROM (SELECT ${values.join(', ')}, (${schema}) AS __schema FROM ${decoded.group.from()})`
 }
 
 /** One file's refused rows: `position`, `__t`, and `raw0`, `raw1`, ..., a column for each decoder. */
 export function refusedSql(request: ScanRequest, decoded: DecodedGroup, file: PinnedFile): string {
-  const { values, schema, timed, times } = judgement(request, decoded)
+  const { values, schema, timed, keyed, times } = judgement(request, decoded)
   const raws = [...decoded.decoders.values()].map((decoder, at) => `${decoder.raw} AS raw${at}`)
   const names = raws.map((_, at) => `raw${at}`)
   return `SELECT position, ${times.t} AS __t${['', ...names].join(', ')}
     FROM (SELECT position, ${[...values, ...raws].join(', ')}, (${schema}) AS __schema FROM ${decoded.group.from(file)})
-    WHERE ((__schema AND ${timed}) IS TRUE) = false`
+    WHERE ((__schema AND ${timed} AND ${keyed}) IS TRUE) = false`
 }
 
-/** The verdict in two parts: what is said of physical columns, and of times, which are taken from decoded ones. */
+/** The verdict in three parts: what is said of physical columns, and of times and keys, which are taken from decoded ones. */
 function judgement(
   request: ScanRequest,
   { decoders }: DecodedGroup,
-): { values: string[]; schema: string; timed: string; times: Times } {
-  const { source, keys } = request
+): { values: string[]; schema: string; timed: string; keyed: string; times: Times } {
+  const { source } = request
   const values: string[] = []
   const conditions: string[] = []
   for (const field of source.schema.fields) {
     const decoder = decoders.get(field)
     values.push(`${decoder ? decoder.value : `NULL::${sqlType(field.type)}`} AS ${identifier(field.name)}`)
-    if (decoder) conditions.push(...fieldConditions(field, decoder, keys.includes(field.name)))
-    else if (keys.includes(field.name)) conditions.push('false')
+    if (decoder) conditions.push(...fieldConditions(field, decoder))
   }
   const times = timesOf(source)
   const timed = [`${times.t} BETWEEN ${EARLIEST_INSTANT} AND ${LATEST_INSTANT}`]
   if (source.knownTime !== undefined) timed.push(`${times.known} IS NOT NULL`)
-  return { values, schema: conditions.join(' AND ') || 'true', timed: timed.join(' AND '), times }
+  const present = keysThatMayBeNull(request).map(name => `${identifier(name)} IS NOT NULL`)
+  return {
+    values,
+    schema: conditions.join(' AND ') || 'true',
+    timed: timed.join(' AND '),
+    keyed: present.join(' AND ') || 'true',
+    times,
+  }
 }
 
-function fieldConditions(field: Field, decoder: Decoder, isKey: boolean): string[] {
+/** Columns of the key that the schema lets be null. */
+export function keysThatMayBeNull({ source, keys }: ScanRequest): string[] {
+  return source.schema.fields
+    .filter(({ name, nullable, optional }) => keys.includes(name) && (nullable || optional))
+    .map(({ name }) => name)
+}
+
+function fieldConditions(field: Field, decoder: Decoder): string[] {
   const conditions = [...decoder.conditions, ...field.checks.map(check => checkSql(check, decoder.value))]
   const present = decoder.value === decoder.raw ? [] : [`${decoder.value} IS NOT NULL`]
-  if (!isKey && (field.nullable || field.optional)) {
+  if (field.nullable || field.optional) {
     const all = [...present, ...conditions]
     return all.length === 0 ? [] : [`(${decoder.raw} IS NULL OR (${all.join(' AND ')}))`]
   }
@@ -181,5 +195,5 @@ function unitMicros(column: string, unit: string, field: Field): string {
 
 function emptySql(source: SourceDefinition): string {
   const columns = source.schema.fields.map(({ name, type }) => `NULL::${sqlType(type)} AS ${identifier(name)}`)
-  return `SELECT ${columns.join(', ')}, NULL::BIGINT AS __t, NULL::BIGINT AS __known, false AS __ok WHERE false`
+  return `SELECT ${columns.join(', ')}, NULL::BIGINT AS __t, NULL::BIGINT AS __known, false AS __valid, false AS __ok WHERE false`
 }

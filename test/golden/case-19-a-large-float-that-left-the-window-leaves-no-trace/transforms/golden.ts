@@ -1,0 +1,19 @@
+import { defineFeatureSet, objects, sum } from 'quern'
+import { z } from 'zod'
+
+const events = objects({
+  name: 'events',
+  uri: 'input.ndjson',
+  schema: z.object({ time: z.iso.datetime(), key: z.string(), value: z.number() }),
+  eventTime: 'time',
+})
+
+export default defineFeatureSet({
+  name: 'golden',
+  source: events,
+  entity: ['key'],
+  every: '1h',
+  features: f => ({
+    sum: sum(f.value).over('2h'),
+  }),
+})
