@@ -149,7 +149,7 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
       await objects.putIfAbsent(keyOf(`_quern/${name}`), bytes)
     },
 
-    getObject: async (name: string) => (await objects.get(keyOf(`_quern/${name}`)))?.bytes,
+    getObject: name => objects.get(keyOf(`_quern/${name}`)),
   }
 }
 

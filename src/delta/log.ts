@@ -77,9 +77,9 @@ export class Log {
 
   async readCommit(version: number): Promise<Action[]> {
     const key = this.commitKey(version)
-    const object = await this.#objects.get(key)
-    if (!object) throw corrupt(this.#objects.uriOf(key), 'is missing, though later versions are there')
-    const lines = new TextDecoder().decode(object.bytes).split('\n')
+    const bytes = await this.#objects.get(key)
+    if (!bytes) throw corrupt(this.#objects.uriOf(key), 'is missing, though later versions are there')
+    const lines = new TextDecoder().decode(bytes).split('\n')
     return lines.flatMap((line, at) => {
       if (line.trim() === '') return []
       try {
@@ -95,10 +95,10 @@ export class Log {
   }
 
   async #hint(): Promise<number> {
-    const object = await this.#objects.get(`${this.path}/${LOG}/_last_checkpoint`)
-    if (!object) return 0
+    const bytes = await this.#objects.get(`${this.path}/${LOG}/_last_checkpoint`)
+    if (!bytes) return 0
     try {
-      const { version } = JSON.parse(new TextDecoder().decode(object.bytes)) as { version: number }
+      const { version } = JSON.parse(new TextDecoder().decode(bytes)) as { version: number }
       const there = await this.#objects.get(this.commitKey(version))
       return Number.isInteger(version) && there ? version : 0
     } catch {

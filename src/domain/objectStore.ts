@@ -7,12 +7,6 @@ export interface ObjectEntry {
   modifiedAt: number
 }
 
-export interface StoredObject {
-  bytes: Uint8Array
-  /** Identifies this content under this key, for `putIfMatch`. */
-  etag: string
-}
-
 /**
  * Bytes by key. Keys are `/`-separated, relative to the store's root, and never start with `/`.
  *
@@ -35,7 +29,7 @@ export interface ObjectStore {
   list(prefix: string, startAfter?: string): AsyncIterable<ObjectEntry>
 
   /** The whole object, or undefined where nothing is stored under `key`. */
-  get(key: string): Promise<StoredObject | undefined>
+  get(key: string): Promise<Uint8Array | undefined>
 
   /**
    * Writes `bytes` only if nothing is stored under `key`; durable when it returns.
@@ -44,9 +38,6 @@ export interface ObjectStore {
    * a part of an object. Table commits rest on this: a store that cannot promise it must not implement the interface.
    */
   putIfAbsent(key: string, bytes: Uint8Array): Promise<'written' | 'exists'>
-
-  /** Replaces the object whose etag is `etag`; 'changed' where another is stored now or none is. */
-  putIfMatch(key: string, bytes: Uint8Array, etag: string): Promise<'written' | 'changed'>
 
   /** Writes or replaces without a condition: only for hints that may be lost. */
   put(key: string, bytes: Uint8Array): Promise<void>

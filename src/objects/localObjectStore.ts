@@ -1,9 +1,9 @@
 /** Objects as files below a folder. */
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { constants, copyFile, link, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { DefinitionError, TransientError } from '../domain/errors.ts'
-import type { ObjectEntry, ObjectStore, StoredObject } from '../domain/objectStore.ts'
+import type { ObjectEntry, ObjectStore } from '../domain/objectStore.ts'
 
 /** Files that are not finished yet; no listing shows them. */
 const UNFINISHED = '.tmp-'
@@ -29,10 +29,9 @@ export function localObjectStore(root: string): ObjectStore {
     })
   }
 
-  const get = async (key: string): Promise<StoredObject | undefined> => {
+  const get = async (key: string): Promise<Uint8Array | undefined> => {
     try {
-      const bytes = await readFile(pathOf(key))
-      return { bytes, etag: createHash('sha256').update(bytes).digest('hex') }
+      return await readFile(pathOf(key))
     } catch (error) {
       if (isMissing(error)) return undefined
       throw error
@@ -60,19 +59,6 @@ export function localObjectStore(root: string): ObjectStore {
       wanted.sort((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)))
       for (const entry of wanted) {
         if (startAfter === undefined || Buffer.compare(Buffer.from(entry.key), Buffer.from(startAfter)) > 0) yield entry
-      }
-    },
-
-    putIfMatch: async (key, bytes, etag) => {
-      // Whoever holds the lock's name may compare and swap; the others see the object as changing under them.
-      const lock = `${dirname(key)}/${UNFINISHED}lock-${createHash('sha256').update(key).digest('hex').slice(0, 16)}`
-      if ((await putIfAbsent(lock, new Uint8Array())) === 'exists') return 'changed'
-      try {
-        if ((await get(key))?.etag !== etag) return 'changed'
-        await put(key, bytes)
-        return 'written'
-      } finally {
-        await unlink(pathOf(lock))
       }
     },
 

@@ -1,0 +1,161 @@
+/** What every table store must do. */
+import { join } from 'node:path'
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { StagedFile, Table, TableChange, TableColumn, TableStore } from '../../src/domain/tableStore.ts'
+import { writeParquet } from '../kit/parquet.ts'
+import { scratch } from '../kit/scratch.ts'
+
+const COLUMNS: TableColumn[] = [
+  { name: 'id', type: { kind: 'int64' }, nullable: false, comment: 'the key' },
+  { name: 'name', type: { kind: 'string' }, nullable: true },
+  { name: 'at', type: { kind: 'timestamp' }, nullable: true },
+  { name: 'amount', type: { kind: 'decimal', precision: 38, scale: 0 }, nullable: true },
+]
+
+/** @param make a store over an empty place; `now` is its clock, in milliseconds */
+export function describeTableStore(name: string, make: (now: () => number) => TableStore): void {
+  describe(`${name} (table store)`, () => {
+    let store: TableStore
+    let table: Table
+    let clock: number
+    beforeEach(() => {
+      clock = 1_700_000_000_000
+      store = make(() => clock)
+      table = store.table('features/orders')
+    })
+
+    const staged = async (id: bigint): Promise<StagedFile> => {
+      const localPath = join(scratch('staged'), `${id}.parquet`)
+      await writeParquet(localPath, { id: 'BIGINT', name: 'VARCHAR' }, [{ id, name: `row ${id}` }])
+      const columns = {
+        id: { min: id, max: id, nullCount: 0 },
+        name: { min: 'a', max: 'é\u{1f600}', nullCount: 0 },
+        at: { min: -1n, max: 253_402_300_799_999_999n, nullCount: 0 },
+        amount: { nullCount: 1 },
+      }
+      return { localPath, size: 100, rows: 1, columns }
+    }
+    const change = async (id: bigint, more: Partial<TableChange> = {}): Promise<TableChange> => {
+      const base = await table.snapshot('latest')
+      return {
+        base,
+        operation: 'run',
+        ...(base ? {} : { schema: { columns: COLUMNS, description: 'Orders' } }),
+        add: [await staged(id)],
+        remove: base?.files.map(({ path }) => path) ?? [],
+        lineage: { runId: `run ${id}`, rows: 9_223_372_036_854_775_807n },
+        isolation: 'plan',
+        ...more,
+      }
+    }
+
+    it('has no table before the first commit', async () => {
+      expect(await table.snapshot('latest')).toBeUndefined()
+      expect(await table.snapshot({ version: 0 })).toBeUndefined()
+      expect(await Array.fromAsync(table.history())).toEqual([])
+      expect(await store.tables('features')).toEqual([])
+    })
+
+    it('gives back columns, statistics and lineage as they were committed', async () => {
+      expect(await table.commit(await change(9_007_199_254_740_993n))).toEqual({ outcome: 'committed', version: 0 })
+      const snapshot = (await table.snapshot('latest'))!
+      expect(snapshot).toMatchObject({ version: 0, columns: COLUMNS, committedAt: 1_700_000_000_000_000n })
+      expect(snapshot.lineage).toEqual({ runId: 'run 9007199254740993', rows: 9_223_372_036_854_775_807n })
+      expect(snapshot.files[0]).toMatchObject({
+        rows: 1,
+        columns: { id: { min: 9_007_199_254_740_993n, max: 9_007_199_254_740_993n, nullCount: 0 }, amount: { nullCount: 1 } },
+      })
+      expect(await store.tables('features')).toEqual(['orders'])
+    })
+
+    it('keeps every version readable by number, past its checkpoints', async () => {
+      const paths: string[] = []
+      for (let id = 0n; id < 23n; id++) {
+        clock += 1000
+        await table.commit(await change(id))
+        paths.push((await table.snapshot('latest'))!.files[0]!.path)
+      }
+      const { tableId } = (await table.snapshot('latest'))!
+      for (let version = 0; version < 23; version++) {
+        const snapshot = (await table.snapshot({ version }))!
+        expect(snapshot).toMatchObject({ tableId, version, columns: COLUMNS })
+        expect(snapshot.files.map(({ path }) => path)).toEqual([paths[version]])
+        expect(snapshot.files[0]!.columns.id).toEqual({ min: BigInt(version), max: BigInt(version), nullCount: 0 })
+        expect(snapshot.lineage).toMatchObject({ runId: `run ${version}` })
+      }
+      expect(await table.snapshot({ version: 23 })).toBeUndefined()
+    })
+
+    it('finds the version that was latest at an instant', async () => {
+      for (let id = 0n; id < 3n; id++) {
+        await table.commit(await change(id))
+        clock += 1000
+      }
+      const at = async (ms: number): Promise<number | undefined> =>
+        (await table.snapshot({ asOf: BigInt(1_700_000_000_000 + ms) * 1000n }))?.version
+      expect([await at(-1), await at(0), await at(999), await at(1000), await at(99_999)]).toEqual([undefined, 0, 0, 1, 2])
+    })
+
+    it('commits at times that only grow, whatever the clock does', async () => {
+      for (let id = 0n; id < 3n; id++) {
+        await table.commit(await change(id))
+        clock -= 60_000
+      }
+      const times = (await Array.fromAsync(table.history())).map(({ committedAt }) => committedAt)
+      expect(times).toEqual([2n, 1n, 0n].map(ms => 1_700_000_000_000_000n + ms * 1000n))
+    })
+
+    it('lets exactly one of eight plans on one version win', async () => {
+      await table.commit(await change(0n))
+      const plans = await Promise.all(Array.from({ length: 8 }, (_, at) => change(BigInt(at + 1))))
+      const outcomes = await Promise.all(plans.map(plan => table.commit(plan)))
+      expect(outcomes.filter(({ outcome }) => outcome === 'committed')).toHaveLength(1)
+      expect(outcomes.filter(({ outcome }) => outcome === 'conflict')).toHaveLength(7)
+      expect((await table.snapshot('latest'))!.version).toBe(1)
+    })
+
+    it('lets exactly one of eight writers make the table', async () => {
+      const plans = await Promise.all(Array.from({ length: 8 }, (_, at) => change(BigInt(at))))
+      const outcomes = await Promise.all(plans.map(plan => table.commit(plan)))
+      expect(outcomes.filter(({ outcome }) => outcome === 'committed')).toHaveLength(1)
+    })
+
+    it('appends what eight writers append at once, each once', async () => {
+      await table.commit(await change(0n))
+      const appends = await Promise.all(
+        Array.from({ length: 8 }, (_, at) => change(BigInt(at + 1), { isolation: 'append', remove: [], operation: 'append' })),
+      )
+      const outcomes = await Promise.all(appends.map(append => table.commit(append)))
+      expect(outcomes.map(({ outcome }) => outcome)).toEqual(Array(8).fill('committed'))
+      const ids = (await table.snapshot('latest'))!.files.map(({ columns }) => columns.id!.min)
+      expect(ids.sort()).toEqual([0n, 1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n])
+    })
+
+    it('answers conflict to an append whose transaction another writer has moved', async () => {
+      await table.commit(await change(0n))
+      const append = { isolation: 'append' as const, remove: [], transactions: { app: 9_007_199_254_740_993n } }
+      const [one, two] = [await change(1n, append), await change(2n, append)]
+      expect(await table.commit(one)).toMatchObject({ outcome: 'committed' })
+      expect(await table.commit(two)).toMatchObject({ outcome: 'conflict' })
+      expect((await table.snapshot('latest'))!.transactions.get('app')).toBe(9_007_199_254_740_993n)
+    })
+
+    it('tells its history, newest first', async () => {
+      await table.commit(await change(0n))
+      await table.commit(await change(1n, { operation: 'rebuild' }))
+      const history = await Array.fromAsync(table.history())
+      expect(history.map(({ version, operation }) => [version, operation])).toEqual([
+        [1, 'rebuild'],
+        [0, 'run'],
+      ])
+      expect(await Array.fromAsync(table.history(1))).toHaveLength(1)
+    })
+
+    it('keeps objects beside the table', async () => {
+      await table.putObject('inputs/a.json', new TextEncoder().encode('[]'))
+      await table.putObject('inputs/a.json', new TextEncoder().encode('[]'))
+      expect(new TextDecoder().decode(await table.getObject('inputs/a.json'))).toBe('[]')
+      expect(await table.getObject('inputs/b.json')).toBeUndefined()
+    })
+  })
+}
