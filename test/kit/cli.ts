@@ -16,18 +16,20 @@ export interface RunOptions {
   env?: Record<string, string>
   /** Sends a signal after so many milliseconds. */
   kill?: { signal: NodeJS.Signals; after: number }
+  uid?: number
 }
 
-export function quern(args: readonly string[], { cwd, env = {}, kill }: RunOptions): Promise<Outcome> {
-  return program(process.execPath, [PROGRAM, ...args], { cwd, env, ...(kill ? { kill } : {}) })
+export function quern(args: readonly string[], options: RunOptions): Promise<Outcome> {
+  return program(process.execPath, [PROGRAM, ...args], options)
 }
 
-export function program(command: string, args: readonly string[], { cwd, env = {}, kill }: RunOptions): Promise<Outcome> {
+export function program(command: string, args: readonly string[], { cwd, env = {}, kill, uid }: RunOptions): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd,
       env: { ...process.env, QUERN_MEMORY: '1GiB', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      ...(uid === undefined ? {} : { uid }),
     })
     let [stdout, stderr] = ['', '']
     child.stdout.setEncoding('utf8').on('data', text => (stdout += text))
