@@ -42,6 +42,7 @@ export function resolveSource(
   ] as const) {
     for (const column of columns) checkColumn(part, column, schema, fault)
   }
+  checkDialect(options.csv ?? {}, fault)
   if (/\.(ndjson|jsonl)(\.gz|\.zst)?$/.test(String(options.uri))) checkJson(schema, fault)
   return {
     kind: 'objects',
@@ -103,6 +104,24 @@ function checkTimes(options: SourceDeclaration['options'], schema: RowSchema, fa
     new Intl.DateTimeFormat('en', { timeZone: options.zone })
   } catch {
     fault('zone', `\`${options.zone}\` is no IANA zone`, "Write one such as 'UTC' or 'Europe/Berlin'.")
+  }
+}
+
+const DIALECT = {
+  delimiter: [(value: unknown) => isChar(value), 'one character'],
+  quote: [(value: unknown) => isChar(value), 'one character'],
+  header: [(value: unknown) => typeof value === 'boolean', 'true or false'],
+  nullText: [(value: unknown) => typeof value === 'string', 'a text'],
+  encoding: [(value: unknown) => ENCODINGS.includes(value as string), "'utf-8', 'utf-16' or 'latin-1'"],
+} as const
+const ENCODINGS = ['utf-8', 'utf-16', 'latin-1']
+const isChar = (value: unknown): boolean => typeof value === 'string' && value.length === 1 && !/[\r\n]/.test(value)
+
+function checkDialect(dialect: object, fault: Report): void {
+  for (const [name, value] of Object.entries(dialect)) {
+    const rule = DIALECT[name as keyof typeof DIALECT]
+    if (!rule) fault('csv', `there is no option \`${name}\``, `Options are ${Object.keys(DIALECT).join(', ')}.`)
+    else if (value !== undefined && !rule[0](value)) fault('csv', `${name} \`${value}\` is none`, `Write ${rule[1]}.`)
   }
 }
 

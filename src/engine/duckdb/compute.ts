@@ -39,6 +39,7 @@ export async function compute(
     inputs,
     keys: set.entity.map(({ name }) => name),
     setName: set.name,
+    scratchDir: options.scratchDir,
     onRejected: options.onRejected,
     signal: options.signal,
   })

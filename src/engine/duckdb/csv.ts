@@ -1,12 +1,14 @@
 /** CSV files: parsed once into a table of text, with the position of every row, and the rows that cannot be parsed apart. */
-import { createReadStream } from 'node:fs'
-import { createGunzip, createZstdDecompress } from 'node:zlib'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { RejectedRow } from '../../domain/engine.ts'
 import { DataError } from '../../domain/errors.ts'
 import type { CsvDialect, PinnedFile } from '../../domain/source.ts'
+import { bytesOf, decompressTo } from './fileBytes.ts'
 import type { FileGroup, NamedColumn } from './fileGroups.ts'
-import { physicalColumns, unreadable } from './fileGroups.ts'
+import { isDiskFull, physicalColumns, unreadable } from './fileGroups.ts'
+import { tableAppender } from './rowWriter.ts'
 import { fileList, identifier, literal } from './sql.ts'
 
 /** Loads one file; `malformed` are the rows that could not be parsed. */
@@ -14,50 +16,101 @@ export async function loadCsv(
   connection: DuckDBConnection,
   file: PinnedFile,
   dialect: CsvDialect,
-  table: string,
+  { table, scratchDir }: { table: string; scratchDir: string },
 ): Promise<{ group: FileGroup; malformed: RejectedRow[] }> {
   const columns = await csvColumns(file, dialect)
-  try {
-    await connection.run(`CREATE OR REPLACE TEMP TABLE ${table}_parsed AS ${parseSql(file, columns, dialect)}`)
-  } catch (error) {
-    throw unreadable(file, error)
-  }
-  const malformed = await malformedRows(connection, file, dialect)
+  await parse(connection, file, columns, dialect, { table: `${table}_parsed`, scratchDir })
+  const malformed = await malformedRows(connection, file, columns, dialect)
   const folders = Object.entries(file.partition).map(([name, value]) => `, ${literal(value)} AS ${identifier(name)}`)
-  // Parsed rows are numbered among themselves. `line` numbers all rows, so each malformed row moves those after it by one.
+  // Parsed rows are numbered among themselves, so each malformed row moves those after it by one.
+  await connection.run('CREATE OR REPLACE TEMP TABLE malformed (after BIGINT, n BIGINT)')
+  const appender = await tableAppender(connection, 'malformed', [{ type: { kind: 'int64' } }, { type: { kind: 'int64' } }])
+  const count = malformed.map((_, at) => BigInt(at + 1))
+  appender.append({ rows: malformed.length, columns: [malformed.map(({ row }, at) => row - 1n - count[at]!), count] })
+  appender.close()
   await connection.run(`CREATE OR REPLACE TEMP TABLE ${table} AS
     SELECT p.* EXCLUDE (position), p.position + coalesce(b.n, 0) AS position${folders.join('')}
-    FROM ${table}_parsed p ASOF LEFT JOIN (
-      SELECT idx - n AS after, n FROM (SELECT line - ${firstRowLine(dialect)} AS idx, row_number() OVER (ORDER BY line) AS n FROM (SELECT DISTINCT line FROM reject_errors))
-    ) b ON p.position > b.after`)
-  await connection.run(`DROP TABLE ${table}_parsed`)
-  await connection.run('DROP TABLE reject_errors')
-  await connection.run('DROP TABLE reject_scans')
+    FROM ${table}_parsed p ASOF LEFT JOIN malformed b ON p.position > b.after`)
+  for (const name of [`${table}_parsed`, 'malformed', 'reject_errors', 'reject_scans']) await connection.run(`DROP TABLE ${name}`)
   return {
     group: { files: [file], columns: physicalColumns(columns, Object.keys(file.partition)), from: () => table },
     malformed,
   }
 }
 
+/** Fields as text, with `position`, the row's number among the parsed ones; the others go to `reject_errors`. */
+async function parse(
+  connection: DuckDBConnection,
+  file: PinnedFile,
+  columns: readonly NamedColumn[],
+  dialect: CsvDialect,
+  { table, scratchDir }: { table: string; scratchDir: string },
+): Promise<void> {
+  const plain = file.compression === 'none' ? file.path : join(scratchDir, `${table}.csv`)
+  try {
+    if (plain !== file.path) await decompressTo(plain, file)
+    await connection.run(`CREATE OR REPLACE TEMP TABLE ${table} AS ${parseSql(plain, columns, dialect)}`)
+  } catch (error) {
+    throw isDiskFull(error) ? error : unreadable(file, error)
+  } finally {
+    if (plain !== file.path) await rm(plain, { force: true })
+  }
+}
+
 /** The line, as the engine counts rows, of the first row of data. */
 const firstRowLine = ({ header }: CsvDialect): number => (header ? 2 : 1)
 
-async function malformedRows(connection: DuckDBConnection, file: PinnedFile, dialect: CsvDialect): Promise<RejectedRow[]> {
+async function malformedRows(
+  connection: DuckDBConnection,
+  file: PinnedFile,
+  columns: readonly NamedColumn[],
+  dialect: CsvDialect,
+): Promise<RejectedRow[]> {
   const reader = await connection.runAndReadAll(
     "SELECT line, any_value(csv_line), string_agg(DISTINCT error_message, '; ') FROM reject_errors GROUP BY line ORDER BY line",
   )
-  return reader.getRows().map(([line, text, message]) => ({
-    input: file.hash,
-    path: file.path,
-    row: BigInt(line as bigint) - BigInt(firstRowLine(dialect)) + 1n,
-    raw: String(text).replace(/^[\r\n]+/, ''),
-    issues: [{ path: '', code: 'malformed', message: String(message) }],
-  }))
+  const found = reader.getRows()
+  // The engine's lines count blank ones, which are no rows, unless a blank line is the one column's null.
+  const blank = found.length === 0 || columns.length === 1 ? [] : await blankLines(file, dialect)
+  let skipped = 0
+  return found.map(([line, text, message]) => {
+    while (skipped < blank.length && blank[skipped]! < Number(line)) skipped++
+    return {
+      input: file.hash,
+      path: file.path,
+      row: BigInt(line as bigint) - BigInt(firstRowLine(dialect)) + 1n - BigInt(skipped),
+      raw: String(text).replace(/^[\r\n]+/, ''),
+      issues: [{ path: '', code: 'malformed', message: String(message) }],
+    }
+  })
 }
+
+/** The numbers of the blank lines, counted as the engine does: from 1, a row with quoted line breaks being one line. */
+async function blankLines(file: PinnedFile, dialect: CsvDialect): Promise<number[]> {
+  const blank: number[] = []
+  let [line, length, quoted] = [1, 0, false]
+  const decoder = decoderOf(dialect)
+  for await (const chunk of bytesOf(file)) {
+    for (const char of decoder.decode(chunk, { stream: true })) {
+      if (char === '\n' && !quoted) {
+        if (length === 0) blank.push(line)
+        line++
+        length = 0
+      } else if (char !== '\r') {
+        length++
+        if (char === dialect.quote) quoted = !quoted
+      }
+    }
+  }
+  return blank
+}
+
+const decoderOf = ({ encoding }: CsvDialect): InstanceType<typeof TextDecoder> =>
+  new TextDecoder(encoding === 'latin-1' ? 'latin1' : encoding)
 
 /** CSV fields are text; their names are the header's, or `column0`, ... where there is none. */
 export async function csvColumns(file: PinnedFile, dialect: CsvDialect): Promise<NamedColumn[]> {
-  const first = await firstLine(file).catch(error => {
+  const first = await firstLine(file, dialect).catch(error => {
     throw unreadable(file, error)
   })
   if (first === '')
@@ -74,23 +127,13 @@ export async function csvColumns(file: PinnedFile, dialect: CsvDialect): Promise
   return columns
 }
 
-async function firstLine(file: PinnedFile): Promise<string> {
-  const bytes = createReadStream(file.path)
-  const stream =
-    file.compression === 'gzip'
-      ? bytes.pipe(createGunzip())
-      : file.compression === 'zstd'
-        ? bytes.pipe(createZstdDecompress())
-        : bytes
+async function firstLine(file: PinnedFile, dialect: CsvDialect): Promise<string> {
+  const decoder = decoderOf(dialect)
   let text = ''
-  try {
-    for await (const chunk of stream) {
-      text += (chunk as Buffer).toString('utf8')
-      const quotes = text.split('\n', 1)[0]!.split('"').length - 1
-      if (text.includes('\n') && quotes % 2 === 0) break
-    }
-  } finally {
-    bytes.destroy()
+  for await (const chunk of bytesOf(file)) {
+    text += decoder.decode(chunk, { stream: true })
+    const quotes = text.split('\n', 1)[0]!.split(dialect.quote).length - 1
+    if (text.includes('\n') && quotes % 2 === 0) break
   }
   return text.replace(/^\ufeff/, '').split(/\r?\n/, 1)[0]!
 }
@@ -113,7 +156,7 @@ function splitFields(line: string, { delimiter, quote }: CsvDialect): string[] {
   return [...fields, field]
 }
 
-function parseSql(file: PinnedFile, columns: readonly NamedColumn[], dialect: CsvDialect): string {
+function parseSql(path: string, columns: readonly NamedColumn[], dialect: CsvDialect): string {
   const types = columns.map(({ name }) => `${literal(name)}: 'VARCHAR'`).join(', ')
   const options = [
     `columns = {${types}}`,
@@ -125,7 +168,7 @@ function parseSql(file: PinnedFile, columns: readonly NamedColumn[], dialect: Cs
     `nullstr = ${literal(dialect.nullText)}`,
     'allow_quoted_nulls = false',
     `encoding = ${literal(dialect.encoding)}`,
-    `compression = ${literal(file.compression)}`,
+    "compression = 'none'",
     'ignore_errors = true',
     'store_rejects = true',
     'rejects_limit = 0',
@@ -133,5 +176,5 @@ function parseSql(file: PinnedFile, columns: readonly NamedColumn[], dialect: Cs
     // In the file's order, so that rows can be counted.
     'parallel = false',
   ]
-  return `SELECT *, row_number() OVER () - 1 AS position FROM read_csv(${fileList([file.path])}, ${options.join(', ')})`
+  return `SELECT *, row_number() OVER () - 1 AS position FROM read_csv(${fileList([path])}, ${options.join(', ')})`
 }

@@ -144,7 +144,7 @@ export function microsSql(sql: string, type: string, zone: string | undefined): 
 function zonedSql(local: string, zone: string): string {
   const name = literal(zone)
   const offset = (days: number): string => {
-    const instant = `timezone('UTC', ${local} + INTERVAL ${days} DAY)`
+    const instant = `timezone('UTC', ${local} + to_days(${days}))`
     return `(timezone(${name}, ${instant}) - timezone('UTC', ${instant}))`
   }
   const [before, after] = [offset(-1), offset(1)].map(shift => `timezone('UTC', ${local} - ${shift})`)

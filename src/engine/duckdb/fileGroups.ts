@@ -69,3 +69,6 @@ export function unreadable(file: PinnedFile, cause: unknown): DataError {
     cause,
   })
 }
+
+export const isDiskFull = (error: unknown): boolean =>
+  /no space left on device|ENOSPC|failed to offload/i.test((error as Error).message)

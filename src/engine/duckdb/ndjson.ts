@@ -1,13 +1,12 @@
 /** NDJSON: parsed and judged row by row by zod itself, the valid rows kept in a table. */
-import { createReadStream } from 'node:fs'
-import { createInterface } from 'node:readline'
-import { createGunzip, createZstdDecompress } from 'node:zlib'
+import { isUtf8 } from 'node:buffer'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { RejectedRow, Value } from '../../domain/engine.ts'
 import type { Field } from '../../domain/schema.ts'
 import type { PinnedFile } from '../../domain/source.ts'
 import { fromDate, parseInstant } from '../../domain/time.ts'
 import { sqlType } from './expressionSql.ts'
+import { bytesOf } from './fileBytes.ts'
 import { unreadable } from './fileGroups.ts'
 import { judge, rawText } from './rejects.ts'
 import { tableAppender } from './rowWriter.ts'
@@ -44,10 +43,11 @@ export async function loadNdjson(
   for (const file of files) {
     let line = 0n
     try {
-      for await (const text of linesOf(file)) {
+      for await (const bytes of linesOf(file)) {
         line++
+        const text = bytes.toString('utf8')
         if (text.trim() === '') continue
-        const read = readLine(request, file, text)
+        const read = isUtf8(bytes) ? readLine(request, file, text) : malformed(text, 'Not UTF-8')
         if (read.values) kept.push(read.values)
         if (read.rejected) rejected.push({ input: file.hash, path: file.path, row: line, ...read.rejected })
         if (kept.length + rejected.length >= BATCH) {
@@ -71,24 +71,20 @@ export async function loadNdjson(
   return { relation, ...counts }
 }
 
-function linesOf(file: PinnedFile): AsyncIterable<string> {
-  const bytes = createReadStream(file.path)
-  if (file.compression === 'none') return createInterface({ input: bytes, crlfDelay: Number.POSITIVE_INFINITY })
-  const stream = file.compression === 'gzip' ? createGunzip() : createZstdDecompress()
-  bytes.on('error', error => stream.destroy(error))
-  return linesOfStream(bytes.pipe(stream))
-}
-
-/** readline swallows the errors of a broken stream; here they must come out. */
-async function* linesOfStream(stream: AsyncIterable<Buffer>): AsyncIterable<string> {
-  const decoder = new TextDecoder()
-  let rest = ''
-  for await (const chunk of stream) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
-    rest = lines.pop()!
-    for (const line of lines) yield line
+/** Only a line feed ends a line; a carriage return before it is white space to JSON. */
+async function* linesOf(file: PinnedFile): AsyncIterable<Buffer> {
+  let rest: Buffer = Buffer.alloc(0)
+  for await (const chunk of bytesOf(file)) {
+    let from = 0
+    for (let end = chunk.indexOf(0x0a); end >= 0; end = chunk.indexOf(0x0a, from)) {
+      const line = chunk.subarray(from, end)
+      yield rest.length === 0 ? line : Buffer.concat([rest, line])
+      rest = Buffer.alloc(0)
+      from = end + 1
+    }
+    rest = Buffer.concat([rest, chunk.subarray(from)])
   }
-  if (rest !== '') yield rest
+  if (rest.length > 0) yield rest
 }
 
 /** A row that only the key refuses is both: it is reported, and kept, since a repeated row key may choose it. */
@@ -99,14 +95,13 @@ interface Read {
 
 function readLine(request: ScanRequest, file: PinnedFile, text: string): Read {
   const { fields } = request.source.schema
-  const malformed = (message: string): Read => ({ rejected: { raw: text, issues: [{ path: '', code: 'malformed', message }] } })
   let parsed: unknown
   try {
     parsed = JSON.parse(text.replace(/^\ufeff/, ''), exactIntegers)
   } catch (error) {
-    return malformed((error as Error).message)
+    return malformed(text, (error as Error).message)
   }
-  if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) return malformed('Not a JSON object')
+  if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) return malformed(text, 'Not a JSON object')
   const seen: Record<string, unknown> = { ...parsed, ...file.partition }
   for (const field of fields) {
     const value = seen[field.name]
@@ -118,6 +113,10 @@ function readLine(request: ScanRequest, file: PinnedFile, text: string): Read {
   if (issues.length === 0) return { values }
   const rejected = { raw: rawText(seen), issues }
   return refusedByKey ? { values, rejected: { ...rejected, refusedByKey } } : { rejected }
+}
+
+function malformed(raw: string, message: string): Read {
+  return { rejected: { raw, issues: [{ path: '', code: 'malformed', message }] } }
 }
 
 /** A 64-bit integer that a double cannot hold stays exact. `context` is what JSON.parse tells of a value's own text. */

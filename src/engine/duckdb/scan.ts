@@ -21,6 +21,7 @@ export interface ScanRequest {
   /** Columns of which none may be null. */
   keys: readonly string[]
   setName: string
+  scratchDir: string
   onRejected: (rows: RejectedRow[]) => Promise<void>
   signal: AbortSignal
 }
@@ -52,7 +53,10 @@ export async function prepareScan(connection: DuckDBConnection, request: ScanReq
   const groups = decodedGroups(source, await parquetGroups(connection, ofFormat('parquet')))
   let rejectedBefore = 0
   for (const [at, file] of ofFormat('csv').entries()) {
-    const { group, malformed } = await loadCsv(connection, file, source.csv, `csv${at}`)
+    const { group, malformed } = await loadCsv(connection, file, source.csv, {
+      table: `csv${at}`,
+      scratchDir: request.scratchDir,
+    })
     groups.push(...decodedGroups(source, [group]))
     rejectedBefore += malformed.length
     if (malformed.length > 0) await request.onRejected(malformed)
