@@ -135,7 +135,7 @@ export interface Engine {
   /** The rows of a query as the bytes of one Arrow IPC stream. */
   queryArrow(query: Query): AsyncIterable<Uint8Array>
 
-  /** The rows of a query as one Parquet file at `path`, which appears whole or not at all. */
+  /** The rows of a query as one Parquet file at `path`. */
   queryParquet(query: Query, path: string): Promise<void>
 
   /** Frees memory and scratch files. */

@@ -3,7 +3,6 @@ import { createReadStream, createWriteStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Engine, Query, Value } from '../../domain/engine.ts'
 import { DefinitionError, EXIT } from '../../domain/errors.ts'
@@ -13,6 +12,7 @@ import { resolveRef } from '../../run/resolveRef.ts'
 import type { CommandContext } from '../commands.ts'
 import { limitFlag } from '../flags.ts'
 import { cellText, jsonText, tableText } from '../output.ts'
+import { outputFile } from '../outputFile.ts'
 
 const FORMATS = ['table', 'json', 'csv', 'arrow', 'parquet']
 
@@ -47,15 +47,15 @@ export async function read({ app: build, args, flags }: CommandContext): Promise
   const columns = select ? select.map(name => snapshot.columns.find(column => column.name === name)!) : snapshot.columns
   if (format === 'parquet') await parquet(engine, query, flags.output)
   else {
-    const out: Writable = flags.output === undefined ? process.stdout : createWriteStream(flags.output)
     const pieces = format === 'arrow' ? engine.queryArrow(query) : textPieces(engine, query, columns, format)
-    await pipeline(pieces, out, { end: flags.output !== undefined })
+    if (flags.output === undefined) await pipeline(pieces, process.stdout, { end: false })
+    else await outputFile(flags.output, path => pipeline(pieces, createWriteStream(path)))
   }
   return EXIT.done
 }
 
 async function parquet(engine: Engine, query: Query, output: string | undefined): Promise<void> {
-  if (output !== undefined) return engine.queryParquet(query, output)
+  if (output !== undefined) return outputFile(output, path => engine.queryParquet(query, path))
   if (process.stdout.isTTY)
     throw new DefinitionError('definition.output', 'Parquet is not for a terminal', {
       hint: 'Name a file with --output, or use a pipe.',

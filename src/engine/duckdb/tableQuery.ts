@@ -1,5 +1,4 @@
 /** Rows of a table's version: the query in SQL, and its result as plain cells or as a file. */
-import { rename, rm } from 'node:fs/promises'
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
 import type { Query, RowBatch, Value } from '../../domain/engine.ts'
 import { DefinitionError } from '../../domain/errors.ts'
@@ -66,13 +65,6 @@ function plainValue(item: DuckDBValue): Value {
   return 'micros' in item ? (item.micros as bigint) : String(item)
 }
 
-/** Writes beside `path` first, so that the file appears whole or not at all. */
 export async function exportParquet(connection: DuckDBConnection, sql: string, path: string): Promise<void> {
-  const unfinished = `${path}.tmp-${process.pid}`
-  try {
-    await connection.run(`COPY (${sql}) TO ${literal(unfinished)} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v1)`)
-    await rename(unfinished, path)
-  } finally {
-    await rm(unfinished, { force: true })
-  }
+  await connection.run(`COPY (${sql}) TO ${literal(path)} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v1)`)
 }
