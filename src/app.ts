@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { Config } from './config.ts'
 import { loadConfig } from './config.ts'
 import { deltaTableStore } from './delta/deltaTableStore.ts'
+import type { ObjectStore } from './domain/objectStore.ts'
 import type { TableStore } from './domain/tableStore.ts'
 import type { Instant } from './domain/time.ts'
 import { checkpointWriter } from './engine/duckdb/checkpointWriter.ts'
@@ -17,6 +18,8 @@ import { VERSION } from './version.ts'
 export interface App extends Parts {
   config: Config
   store: TableStore
+  /** What the store keeps its bytes in. */
+  objects: ObjectStore
   /** Aborted by an interrupt. */
   signal: AbortSignal
   /** Ends the engine and removes its scratch folder. */
@@ -28,7 +31,8 @@ export async function createApp(flags: { store?: string }, signal: AbortSignal):
   const scratchDir = join(tmpdir(), `quern-${process.pid}`)
   sweepScratch()
   const engine = duckdbEngine({ memory: config.memory, threads: config.threads, scratchDir })
-  const store = deltaTableStore(localObjectStore(config.storePath), {
+  const objects = localObjectStore(config.storePath)
+  const store = deltaTableStore(objects, {
     now: () => Date.now(),
     engineInfo: `quern/${VERSION}`,
     writeCheckpoint: checkpointWriter(scratchDir),
@@ -36,6 +40,7 @@ export async function createApp(flags: { store?: string }, signal: AbortSignal):
   return {
     config,
     store,
+    objects,
     engine,
     signal,
     sourceOf: set => objectsSource(set.source, () => Date.now()),

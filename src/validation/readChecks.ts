@@ -2,7 +2,7 @@
 import type { Check } from '../domain/schema.ts'
 import { fromDate } from '../domain/time.ts'
 import { toRe2 } from './pattern.ts'
-import type { ZodDef } from './readSchema.ts'
+import type { ZodDef } from './zodLike.ts'
 
 type CheckDef = ZodDef & {
   value?: number | bigint | Date

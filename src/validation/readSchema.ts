@@ -3,28 +3,7 @@ import { createHash } from 'node:crypto'
 import type { ColumnType } from '../domain/columnType.ts'
 import type { Check, Field, RowSchema, Verdict } from '../domain/schema.ts'
 import { readChecks } from './readChecks.ts'
-
-/** The parts of zod 4's schemas that are read: plain data, whichever copy of zod made them. */
-export interface ZodLike {
-  _zod: { def: ZodDef }
-  description?: string
-}
-
-export interface ZodDef {
-  type: string
-  format?: string
-  check?: string
-  coerce?: boolean
-  checks?: ZodLike[]
-  innerType?: ZodLike
-  shape?: Record<string, ZodLike>
-  entries?: Record<string, string | number>
-  values?: unknown[]
-  catchall?: ZodLike
-  offset?: boolean
-  local?: boolean
-  pattern?: RegExp
-}
+import type { ZodDef, ZodLike } from './zodLike.ts'
 
 interface SafeParser {
   safeParse(row: unknown): { success: boolean; error?: { issues: { path: PropertyKey[]; code: string; message: string }[] } }

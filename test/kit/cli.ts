@@ -43,10 +43,16 @@ export function program(command: string, args: readonly string[], { cwd, env = {
   })
 }
 
-/** Documents of a `--json` answer. */
+/** Documents of a `--json` answer, with integers that a double cannot hold as bigints. */
 export function documents(outcome: Outcome): Record<string, unknown>[] {
   return outcome.stdout
     .split('\n')
     .filter(line => line !== '')
-    .map(line => JSON.parse(line) as Record<string, unknown>)
+    .map(line => JSON.parse(line, exact) as Record<string, unknown>)
+}
+
+function exact(_: string, value: unknown, context?: { source?: string }): unknown {
+  return typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value) && /^-?\d+$/.test(context!.source!)
+    ? BigInt(context!.source!)
+    : value
 }

@@ -2,7 +2,7 @@
 import { loadConfig } from '../../config.ts'
 import { EXIT, FaultsError } from '../../domain/errors.ts'
 import { loadDefinitions } from '../../registry.ts'
-import type { CommandContext } from '../commands.ts'
+import type { CommandContext } from '../command.ts'
 import { printJson, printLine } from '../output.ts'
 
 export async function check({ app, args, flags }: CommandContext): Promise<number> {

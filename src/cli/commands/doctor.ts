@@ -2,9 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import type { App } from '../../app.ts'
 import { EXIT, QuernError, TransientError, worstExitCode } from '../../domain/errors.ts'
-import { localObjectStore } from '../../objects/localObjectStore.ts'
 import { loadDefinitions } from '../../registry.ts'
-import type { CommandContext } from '../commands.ts'
+import type { CommandContext } from '../command.ts'
 import { errorText } from '../errorText.ts'
 import { bytes, printJson, printLine } from '../output.ts'
 
@@ -39,11 +38,10 @@ export async function doctor({ app: build, flags }: CommandContext): Promise<num
 }
 
 /** Two writers of one key: exactly one may win. */
-async function probeStore({ config }: App): Promise<string> {
-  const objects = localObjectStore(config.storePath)
+async function probeStore({ objects }: App): Promise<string> {
   const key = `_quern/probe-${randomUUID()}`
   const results = await Promise.all(['a', 'b'].map(text => objects.putIfAbsent(key, new TextEncoder().encode(text))))
   await objects.delete(key)
-  if (results.filter(result => result === 'written').length !== 1) throw new Error(`${config.storePath} let two writers win`)
-  return `${config.storePath} is writable and lets one writer win`
+  if (results.filter(result => result === 'written').length !== 1) throw new Error(`${objects.uri} let two writers win`)
+  return `${objects.uri} is writable and lets one writer win`
 }

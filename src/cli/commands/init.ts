@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { DefinitionError, EXIT } from '../../domain/errors.ts'
 import { VERSION } from '../../version.ts'
-import type { CommandContext } from '../commands.ts'
+import type { CommandContext } from '../command.ts'
 import { printJson, printLine } from '../output.ts'
 
 export async function init({ args, flags }: CommandContext): Promise<number> {

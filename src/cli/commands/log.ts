@@ -3,7 +3,7 @@ import { EXIT } from '../../domain/errors.ts'
 import { lineageOf } from '../../domain/lineage.ts'
 import { formatInstant } from '../../domain/time.ts'
 import { unknownName } from '../../run/resolveRef.ts'
-import type { CommandContext } from '../commands.ts'
+import type { CommandContext } from '../command.ts'
 import { limitFlag } from '../flags.ts'
 import { number, printJson, printLine, tableText } from '../output.ts'
 

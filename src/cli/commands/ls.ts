@@ -2,7 +2,7 @@
 import { EXIT } from '../../domain/errors.ts'
 import { lineageOf } from '../../domain/lineage.ts'
 import { formatInstant } from '../../domain/time.ts'
-import type { CommandContext } from '../commands.ts'
+import type { CommandContext } from '../command.ts'
 import { note, number, printJson, printLine, tableText } from '../output.ts'
 
 export async function ls({ app: build, flags }: CommandContext): Promise<number> {

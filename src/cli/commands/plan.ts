@@ -3,7 +3,7 @@ import { EXIT } from '../../domain/errors.ts'
 import { formatInstantShort } from '../../domain/time.ts'
 import { loadDefinitions } from '../../registry.ts'
 import { planFeatureSet } from '../../run/runFeatureSet.ts'
-import type { CommandContext } from '../commands.ts'
+import type { CommandContext } from '../command.ts'
 import { untilFlag } from '../flags.ts'
 import { bytes, number, printJson, printLine } from '../output.ts'
 

@@ -1,7 +1,7 @@
 /** `quern rejected`: refused rows of a source, grouped by issue, with examples. */
 import { DefinitionError, EXIT } from '../../domain/errors.ts'
 import { formatInstant } from '../../domain/time.ts'
-import type { CommandContext } from '../commands.ts'
+import type { CommandContext } from '../command.ts'
 import { limitFlag } from '../flags.ts'
 import { number, printJson, printLine, strong } from '../output.ts'
 

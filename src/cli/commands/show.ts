@@ -6,7 +6,7 @@ import { lineageOf } from '../../domain/lineage.ts'
 import { formatInstant } from '../../domain/time.ts'
 import { resolveRef } from '../../run/resolveRef.ts'
 import { recordedInputs } from '../../run/runFeatureSet.ts'
-import type { CommandContext } from '../commands.ts'
+import type { CommandContext } from '../command.ts'
 import { bytes, number, printJson, printLine, strong, tableText } from '../output.ts'
 
 export async function show({ app: build, args, flags }: CommandContext): Promise<number> {

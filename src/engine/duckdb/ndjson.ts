@@ -8,11 +8,11 @@ import { fromDate, parseInstant } from '../../domain/time.ts'
 import { sqlType } from './expressionSql.ts'
 import { bytesOf } from './fileBytes.ts'
 import { unreadable } from './fileGroups.ts'
-import { judge, rawText } from './rejects.ts'
 import { tableAppender } from './rowWriter.ts'
-import type { ScanRequest } from './scan.ts'
-import { keysThatMayBeNull, timesOf } from './scan.ts'
+import type { ScanRequest } from './scanRequest.ts'
+import { keysThatMayBeNull, timesOf } from './scanRequest.ts'
 import { identifier } from './sql.ts'
+import { judge, rawText } from './verdict.ts'
 
 const BATCH = 2048
 

@@ -1,9 +1,8 @@
 /** From a source's files to one relation of decoded and judged rows. */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import type { RejectedRow } from '../../domain/engine.ts'
 import { DataError } from '../../domain/errors.ts'
 import type { Field } from '../../domain/schema.ts'
-import type { PinnedFile, PinnedInputs, SourceDefinition } from '../../domain/source.ts'
+import type { PinnedFile, SourceDefinition } from '../../domain/source.ts'
 import { EARLIEST_INSTANT, LATEST_INSTANT } from '../../domain/time.ts'
 import { checkSql } from './checksSql.ts'
 import { loadCsv } from './csv.ts'
@@ -13,18 +12,9 @@ import { sqlType } from './expressionSql.ts'
 import type { FileGroup } from './fileGroups.ts'
 import { parquetGroups } from './fileGroups.ts'
 import { loadNdjson } from './ndjson.ts'
+import type { ScanRequest, Times } from './scanRequest.ts'
+import { keysThatMayBeNull, timesOf } from './scanRequest.ts'
 import { identifier } from './sql.ts'
-
-export interface ScanRequest {
-  source: SourceDefinition
-  inputs: PinnedInputs
-  /** Columns of which none may be null. */
-  keys: readonly string[]
-  setName: string
-  scratchDir: string
-  onRejected: (rows: RejectedRow[]) => Promise<void>
-  signal: AbortSignal
-}
 
 /** A group of files with its decoders, by field. */
 export interface DecodedGroup {
@@ -152,13 +142,6 @@ function judgement(
   }
 }
 
-/** Columns of the key that the schema lets be null. */
-export function keysThatMayBeNull({ source, keys }: ScanRequest): string[] {
-  return source.schema.fields
-    .filter(({ name, nullable, optional }) => keys.includes(name) && (nullable || optional))
-    .map(({ name }) => name)
-}
-
 function fieldConditions(field: Field, decoder: Decoder): string[] {
   const conditions = [...decoder.conditions, ...field.checks.map(check => checkSql(check, decoder.value))]
   const present = decoder.value === decoder.raw ? [] : [`${decoder.value} IS NOT NULL`]
@@ -167,34 +150,6 @@ function fieldConditions(field: Field, decoder: Decoder): string[] {
     return all.length === 0 ? [] : [`(${decoder.raw} IS NULL OR (${all.join(' AND ')}))`]
   }
   return [`${decoder.value} IS NOT NULL`, ...conditions]
-}
-
-interface Times {
-  t: string
-  known: string
-}
-
-/** SQL of event time and known time, in microseconds, over the decoded columns. */
-export function timesOf(source: SourceDefinition): Times {
-  const micros = (name: string, unit: string | undefined): string => {
-    const field = source.schema.fields.find(candidate => candidate.name === name)!
-    const column = identifier(name)
-    if (unit !== undefined) return unitMicros(column, unit, field)
-    if (field.type.kind === 'timestamp') return `epoch_us(${column})`
-    return `epoch_us(TRY_CAST(${column} AS TIMESTAMPTZ))`
-  }
-  const { column, unit } = source.eventTime
-  return {
-    t: micros(column, unit),
-    known: source.knownTime === undefined ? 'NULL::BIGINT' : micros(source.knownTime, undefined),
-  }
-}
-
-/** Numbers since 1970 as microseconds, floored; null where they leave what an instant can be. */
-function unitMicros(column: string, unit: string, field: Field): string {
-  const factor = { s: 1_000_000, ms: 1_000, us: 1 }[unit]!
-  if (field.type.kind === 'double' || field.type.kind === 'float') return `TRY_CAST(floor(${column} * ${factor}) AS BIGINT)`
-  return `TRY_CAST(${column}::HUGEINT * ${factor} AS BIGINT)`
 }
 
 function emptySql(source: SourceDefinition): string {

@@ -1,0 +1,34 @@
+/** What a command is given, and its row in the table of commands. */
+import type { App } from '../app.ts'
+
+export interface CommandContext {
+  /** Builds the parts; until it is called nothing but the command itself is loaded. */
+  app: () => Promise<App>
+  args: string[]
+  flags: Flags
+}
+
+export interface Flags {
+  json?: boolean
+  store?: string
+  until?: string
+  full?: boolean
+  maxRejected?: string
+  sources?: boolean
+  limit?: string
+  format?: string
+  output?: string
+  columns?: string
+  where?: string
+  latest?: boolean
+}
+
+export interface CommandRow {
+  name: string
+  /** As commander writes arguments: `<ref>`, `[name...]`. */
+  args: string
+  summary: string
+  flags: [flag: string, description: string][]
+  /** Answers the exit code. */
+  load: () => Promise<(context: CommandContext) => Promise<number>>
+}

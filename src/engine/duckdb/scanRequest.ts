@@ -1,0 +1,51 @@
+/** What is asked of a scan, and the SQL that follows from the source's definition alone. */
+import type { RejectedRow } from '../../domain/engine.ts'
+import type { Field } from '../../domain/schema.ts'
+import type { PinnedInputs, SourceDefinition } from '../../domain/source.ts'
+import { identifier } from './sql.ts'
+
+export interface ScanRequest {
+  source: SourceDefinition
+  inputs: PinnedInputs
+  /** Columns of which none may be null. */
+  keys: readonly string[]
+  setName: string
+  scratchDir: string
+  onRejected: (rows: RejectedRow[]) => Promise<void>
+  signal: AbortSignal
+}
+
+/** Columns of the key that the schema lets be null. */
+export function keysThatMayBeNull({ source, keys }: ScanRequest): string[] {
+  return source.schema.fields
+    .filter(({ name, nullable, optional }) => keys.includes(name) && (nullable || optional))
+    .map(({ name }) => name)
+}
+
+export interface Times {
+  t: string
+  known: string
+}
+
+/** SQL of event time and known time, in microseconds, over the decoded columns. */
+export function timesOf(source: SourceDefinition): Times {
+  const micros = (name: string, unit: string | undefined): string => {
+    const field = source.schema.fields.find(candidate => candidate.name === name)!
+    const column = identifier(name)
+    if (unit !== undefined) return unitMicros(column, unit, field)
+    if (field.type.kind === 'timestamp') return `epoch_us(${column})`
+    return `epoch_us(TRY_CAST(${column} AS TIMESTAMPTZ))`
+  }
+  const { column, unit } = source.eventTime
+  return {
+    t: micros(column, unit),
+    known: source.knownTime === undefined ? 'NULL::BIGINT' : micros(source.knownTime, undefined),
+  }
+}
+
+/** Numbers since 1970 as microseconds, floored; null where they leave what an instant can be. */
+function unitMicros(column: string, unit: string, field: Field): string {
+  const factor = { s: 1_000_000, ms: 1_000, us: 1 }[unit]!
+  if (field.type.kind === 'double' || field.type.kind === 'float') return `TRY_CAST(floor(${column} * ${factor}) AS BIGINT)`
+  return `TRY_CAST(${column}::HUGEINT * ${factor} AS BIGINT)`
+}

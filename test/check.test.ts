@@ -1,0 +1,107 @@
+/** `quern check`: every fault of every definition, at once, each with its place. */
+import { describe, expect, it } from 'vitest'
+import { documents, quern } from './kit/cli.ts'
+import type { OrdersOptions } from './kit/project.ts'
+import { orders, project } from './kit/project.ts'
+
+const check = (options: OrdersOptions, ...args: string[]) =>
+  quern(['check', ...args], { cwd: project({ 'transforms/o.ts': orders(options) }) })
+
+describe.concurrent('quern check', () => {
+  it('says ok', async () => {
+    expect(await check({})).toMatchObject({
+      code: 0,
+      stdout: 'orders_daily: ok, 3 feature columns over source orders\n',
+      stderr: '',
+    })
+    expect(documents(await check({}, '--json'))).toEqual([{ name: 'orders_daily', outcome: 'ok', columns: 3 }])
+  })
+
+  it('reports all faults at once, each with its place', async () => {
+    const outcome = await check({
+      source: "zone: 'Mars/Base', rowKey: ['id'],",
+      set: "offset: 'soon', maxRejected: 2,",
+      features:
+        "a: mean(f.currency).over('1d'), b: sum(f.amuont).over('1d'), c: countDistinct(f.amount.times(0.5)).over('1d'), d: count().over('7 days'), e: count().where(f.amount).over('1d'), Bad: count().over('1d')",
+    })
+    expect(outcome).toMatchObject({ code: 2, stdout: '' })
+    expect(
+      outcome.stderr.replaceAll(/\n {2}.*| {2}\[.*/g, ''),
+    ).toBe(`transforms/o.ts: \`orders_daily\`: source \`orders\`: zone: \`Mars/Base\` is no IANA zone
+transforms/o.ts: \`orders_daily\`: source \`orders\`: rowKey: there is no column \`id\`
+transforms/o.ts: \`orders_daily\`: offset: \`soon\` is no duration
+transforms/o.ts: \`orders_daily\`: maxRejected: \`2\` is no share
+transforms/o.ts: \`orders_daily\`: feature \`a\`: \`mean\` of string; it accepts int, decimal or float
+transforms/o.ts: \`orders_daily\`: feature \`b\`: there is no column \`amuont\`
+transforms/o.ts: \`orders_daily\`: feature \`c\`: \`countDistinct\` of double; it accepts any type but floats
+transforms/o.ts: \`orders_daily\`: feature \`d\`: window \`7 days\` is none
+transforms/o.ts: \`orders_daily\`: feature \`e\`: \`where\` needs a condition
+transforms/o.ts: \`orders_daily\`: feature \`Bad\`: is no name
+`)
+    expect(outcome.stderr).toContain('Did you mean `amount`?')
+  })
+
+  const SUPPORTED = 'time: z.date(), customer: z.string()'
+  const refused: [what: string, options: OrdersOptions, said: RegExp][] = [
+    ['a refinement', { schema: `${SUPPORTED}, x: z.string().refine(x => x.length > 1)` }, /column `x`: .*is not supported/],
+    ['a transform', { schema: `${SUPPORTED}, x: z.string().transform(x => x.length)` }, /column `x`: .*is not supported/],
+    ['a nested object', { schema: `${SUPPORTED}, x: z.object({})` }, /column `x`: `z\.object\(\)` is not supported/],
+    ['a default', { schema: `${SUPPORTED}, x: z.int().default(3)` }, /column `x`: `z\.default\(\)` is not supported/],
+    [
+      'a coercion but of dates',
+      { schema: `${SUPPORTED}, x: z.coerce.number()` },
+      /column `x`: `z\.coerce\.number\(\)` is not supported/,
+    ],
+    ['a date in JSON', { uri: 'data/a.ndjson' }, /JSON has no dates/],
+    [
+      'an event time that is no instant',
+      { schema: 'time: z.string(), customer: z.string()' },
+      /eventTime: column `time` is no instant/,
+    ],
+    ['no features', { features: '' }, /features: there is none/],
+    ['no window', { features: 'a: count().over()' }, /feature `a`: has no windows/],
+    ['a window that stands twice', { features: "a: count().over('1d', '1d')" }, /window `1d` stands twice/],
+    ['a source that is no local path', { uri: 's3://bucket/x' }, /uri: `s3:\/\/bucket\/x` is no local path/],
+    ['a policy for late rows that is not there yet', { set: "late: 'asKnown'," }, /late: 'asKnown' is not available/],
+    [
+      'a wrong CSV option',
+      { source: "csv: { delimiter: ';;', quotes: 'x' }," },
+      /csv: delimiter `;;` is none[\s\S]*csv: there is no option `quotes`/,
+    ],
+    ['NaN in a condition', { features: "a: count().where(f.amount.gt(NaN)).over('1d')" }, /no column can hold/],
+    ['a name that is none', { name: 'Orders Daily' }, /name: `Orders Daily` is no name/],
+    ['an interval of nothing', { set: "every: '0s'," }, /every: `0s` is no duration above 0/],
+  ]
+  for (const [what, options, said] of refused) {
+    it(`refuses ${what}`, async () => {
+      const outcome = await check(options)
+      expect(outcome.stderr).toMatch(said)
+      expect(outcome.code).toBe(2)
+    })
+  }
+
+  it('refuses a column that clashes with the key by case alone', async () => {
+    const cwd = project({
+      'transforms/o.ts': orders({
+        schema: 'time: z.date(), customer: z.string(), A_1d: z.string()',
+        features: "a: count().over('1d')",
+      }).replace("['customer']", "['A_1d']"),
+    })
+    const outcome = await quern(['check'], { cwd })
+    expect(outcome.stderr).toMatch(/column `a_1d`: clashes with `A_1d`/)
+  })
+
+  it('answers JSON faults', async () => {
+    const outcome = await check({ features: "a: sum(f.amuont).over('1d')" }, '--json')
+    expect(outcome.code).toBe(2)
+    expect(documents(outcome)).toEqual([
+      {
+        outcome: 'failed',
+        place: 'transforms/o.ts: `orders_daily`: feature `a`',
+        message: 'there is no column `amuont`',
+        hint: 'Did you mean `amount`?',
+        code: 'definition.column',
+      },
+    ])
+  })
+})

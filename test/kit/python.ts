@@ -1,0 +1,37 @@
+/** A virtual environment with the Python readers of the tests, made once in the repository's .venv. */
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { REPOSITORY } from './cli.ts'
+
+const PACKAGES = [
+  'deltalake==1.6.6',
+  'polars==2.1.0',
+  'pandas==3.1.1',
+  'pyarrow==26.0.1',
+  // The newest release whose delta extension comes from PyPI.
+  'duckdb==1.4.4',
+  'duckdb-ext-delta==1.4.4.20260205',
+]
+
+/** The environment's interpreter, or why there is none. On a build server that is an error. */
+export function python(): { interpreter: string } | { missing: string } {
+  const folder = join(REPOSITORY, '.venv')
+  const interpreter = join(folder, 'bin', 'python')
+  const marker = join(folder, 'quern-packages.txt')
+  const wanted = PACKAGES.join('\n')
+  if (existsSync(marker) && readFileSync(marker, 'utf8') === wanted) return { interpreter }
+  try {
+    rmSync(folder, { recursive: true, force: true })
+    mkdirSync(folder)
+    execFileSync('python3', ['-m', 'venv', folder], { stdio: 'pipe' })
+    execFileSync(interpreter, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...PACKAGES], { stdio: 'pipe' })
+    writeFileSync(marker, wanted)
+    return { interpreter }
+  } catch (error) {
+    const { stderr, message } = error as { stderr?: Buffer; message: string }
+    const missing = `no Python with ${PACKAGES.join(', ')}: ${stderr?.toString().trim().split('\n').at(-1) || message}`
+    if (process.env.CI) throw new Error(missing)
+    return { missing }
+  }
+}

@@ -1,0 +1,65 @@
+/** Compiles: what an author may write. */
+import { count, countDistinct, defineFeatureSet, last, max, mean, objects, type RowOf, share, stddev, sum } from 'quern'
+import { z } from 'zod'
+
+const flight = z.object({
+  date: z.date(),
+  origin: z.string(),
+  delay: z.int().nullable(),
+  big: z.int64(),
+  ratio: z.number().optional(),
+  early: z.boolean(),
+  millis: z.number(),
+  written: z.iso.datetime(),
+})
+const flights = objects({ name: 'flights', uri: 'data/*.parquet', schema: flight, eventTime: 'date', knownTime: 'written' })
+objects({
+  name: 'numbers',
+  uri: 'data/*.csv',
+  schema: flight,
+  eventTime: { column: 'millis', unit: 'ms' },
+  rowKey: ['origin', 'date'],
+})
+
+const set = defineFeatureSet({
+  name: 'origin_delays',
+  source: flights,
+  entity: ['origin'],
+  every: '1d',
+  offset: '90m',
+  features: f => ({
+    flights: count().where(f.delay.gt(15).and(f.early)).over('1d', 'lifetime'),
+    delay: mean(f.delay.plus(f.ratio).dividedBy(2)).over('7d'),
+    worst: max(f.delay).over('1d'),
+    spread: stddev(f.ratio, { population: true }).over('1d'),
+    total: sum(f.big).over('1d'),
+    exact: sum(f.big).as('decimal').over('1d'),
+    late: share(f.delay.gt(15).or(f.early.not())).over('1d'),
+    origins: countDistinct(f.origin)
+      .where(f.date.between(new Date(0), f.date))
+      .over('1d'),
+    ones: count()
+      .where(f.delay.in([1, 2n]).or(f.origin.startsWith('A')))
+      .over('1d'),
+    last_early: last(f.early).over('1d'),
+  }),
+})
+
+type Row = RowOf<typeof set>
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+type Expected = {
+  origin: string
+  cutoff: Date
+  flights_1d: number
+  flights_lifetime: number
+  delay_7d: number | null
+  worst_1d: number | null
+  spread_1d: number | null
+  total_1d: bigint | null
+  exact_1d: string | null
+  late_1d: number | null
+  origins_1d: number
+  ones_1d: number
+  last_early_1d: boolean | null
+}
+export const rowIsInferred: Same<Row, Expected> = true

@@ -1,0 +1,52 @@
+/** Compiles only because every line under an `@ts-expect-error` is refused. */
+import { count, defineFeatureSet, mean, objects, share, sum } from 'quern'
+import { z } from 'zod'
+
+const schema = z.object({ date: z.date(), origin: z.string(), delay: z.int(), early: z.boolean() })
+// @ts-expect-error an event time that is no column
+objects({ name: 'flights', uri: '', schema, eventTime: 'dat' })
+// @ts-expect-error an event time that is no instant
+objects({ name: 'flights', uri: '', schema, eventTime: 'delay' })
+// @ts-expect-error a unit of a column that is no number
+objects({ name: 'flights', uri: '', schema, eventTime: { column: 'origin', unit: 's' } })
+// @ts-expect-error a unit that is none
+objects({ name: 'flights', uri: '', schema, eventTime: { column: 'delay', unit: 'h' } })
+// @ts-expect-error a row key that is no column
+objects({ name: 'flights', uri: '', schema, eventTime: 'date', rowKey: ['orign'] })
+
+const source = objects({ name: 'flights', uri: '', schema, eventTime: 'date' })
+// @ts-expect-error a key that is no column
+defineFeatureSet({ name: 'x', source, entity: ['orign'], every: '1d', features: () => ({ n: count().over('1d') }) })
+// @ts-expect-error an interval that is no duration
+defineFeatureSet({ name: 'x', source, entity: ['origin'], every: '1 day', features: () => ({ n: count().over('1d') }) })
+
+defineFeatureSet({
+  name: 'x',
+  source,
+  entity: ['origin'],
+  every: '1d',
+  features: f => ({
+    // @ts-expect-error a column that is none
+    typo: mean(f.dellay).over('1d'),
+    // @ts-expect-error the mean of a string
+    text: mean(f.origin).over('1d'),
+    // @ts-expect-error the sum of a date
+    date: sum(f.date).over('1d'),
+    // @ts-expect-error the share of a number
+    number: share(f.delay).over('1d'),
+    // @ts-expect-error a comparison of unlike types
+    unlike: count().where(f.origin.gt(3)).over('1d'),
+    // @ts-expect-error a number as a condition
+    condition: count().where(f.delay).over('1d'),
+    // @ts-expect-error a window that is none
+    window: count().over('7 days'),
+    // @ts-expect-error arithmetic on a string
+    arithmetic: mean(f.origin.plus(1)).over('1d'),
+    // @ts-expect-error a prefix of a number
+    prefix: count().where(f.delay.startsWith('1')).over('1d'),
+    // @ts-expect-error a mean does not widen
+    widened: mean(f.delay).as('decimal').over('1d'),
+    // @ts-expect-error a feature without windows
+    windowless: count(),
+  }),
+})
