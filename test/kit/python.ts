@@ -16,22 +16,26 @@ const PACKAGES = [
 
 /** The environment's interpreter, or why there is none. On a build server that is an error. */
 export function python(): { interpreter: string } | { missing: string } {
-  const folder = join(REPOSITORY, '.venv')
-  const interpreter = join(folder, 'bin', 'python')
-  const marker = join(folder, 'quern-packages.txt')
-  const wanted = PACKAGES.join('\n')
-  if (existsSync(marker) && readFileSync(marker, 'utf8') === wanted) return { interpreter }
   try {
-    rmSync(folder, { recursive: true, force: true })
-    mkdirSync(folder)
-    execFileSync('python3', ['-m', 'venv', folder], { stdio: 'pipe' })
-    execFileSync(interpreter, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...PACKAGES], { stdio: 'pipe' })
-    writeFileSync(marker, wanted)
-    return { interpreter }
+    return { interpreter: virtualEnvironment(join(REPOSITORY, '.venv'), PACKAGES) }
   } catch (error) {
     const { stderr, message } = error as { stderr?: Buffer; message: string }
     const missing = `no Python with ${PACKAGES.join(', ')}: ${stderr?.toString().trim().split('\n').at(-1) || message}`
     if (process.env.CI) throw new Error(missing)
     return { missing }
   }
+}
+
+/** An environment with exactly `packages`, made anew where they have changed; answers its interpreter. */
+export function virtualEnvironment(folder: string, packages: readonly string[]): string {
+  const interpreter = join(folder, 'bin', 'python')
+  const marker = join(folder, 'quern-packages.txt')
+  const wanted = packages.join('\n')
+  if (existsSync(marker) && readFileSync(marker, 'utf8') === wanted) return interpreter
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  execFileSync('python3', ['-m', 'venv', folder], { stdio: 'pipe' })
+  execFileSync(interpreter, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...packages], { stdio: 'pipe' })
+  writeFileSync(marker, wanted)
+  return interpreter
 }

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** Answers the link's path. A folder without symbolic links gets a copy. */
-export async function linkFlights() {
+export async function linkFlights(): Promise<string> {
   const link = join(root, 'data', 'flights-3m.parquet')
   if (existsSync(link)) return link
   const main = createRequire(import.meta.url).resolve('vega-datasets')

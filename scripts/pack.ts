@@ -7,7 +7,7 @@ const manifest = fileURLToPath(new URL('../package.json', import.meta.url))
 const original = fileURLToPath(new URL('../.package.json.orig', import.meta.url))
 
 if (process.argv[2] === 'before') {
-  const { status } = spawnSync(process.execPath, [fileURLToPath(new URL('./build.js', import.meta.url))], { stdio: 'inherit' })
+  const { status } = spawnSync(process.execPath, [fileURLToPath(new URL('./build.ts', import.meta.url))], { stdio: 'inherit' })
   if (status !== 0) process.exit(status ?? 1)
   copyFileSync(manifest, original)
   const { devDependencies: _, scripts: __, allowScripts: ___, ...published } = JSON.parse(readFileSync(manifest, 'utf8'))

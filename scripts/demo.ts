@@ -2,12 +2,12 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { linkFlights } from './data.js'
+import { linkFlights } from './data.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** Runs quern as a person would; a failure ends the demo with quern's own exit code. */
-function quern(...args) {
+function quern(...args: string[]): void {
   console.log(`\n$ quern ${args.map(arg => (/[\s']/.test(arg) ? `"${arg}"` : arg)).join(' ')}`)
   const { status } = spawnSync(process.execPath, [join(root, 'bin', 'quern.js'), ...args], { cwd: root, stdio: 'inherit' })
   if (status !== 0) process.exit(status ?? 1)
@@ -24,7 +24,9 @@ quern(
   '--columns',
   'origin,cutoff,flights_1d,delay_mean_7d,delay_stddev_30d,late_share_7d,destinations_30d',
 )
-const { uri } = JSON.parse(spawnSync(process.execPath, [join(root, 'bin', 'quern.js'), 'ls', '--json'], { cwd: root }).stdout)
+const { uri } = JSON.parse(
+  spawnSync(process.execPath, [join(root, 'bin', 'quern.js'), 'ls', '--json'], { cwd: root, encoding: 'utf8' }).stdout,
+) as { uri: string }
 console.log(`
 The same table in Python, after \`pip install polars deltalake\`:
 
