@@ -11,11 +11,16 @@ export interface Cost {
 
 const PARENT = `
 import json, resource, subprocess, sys, time
+def used():
+  children = resource.getrusage(resource.RUSAGE_CHILDREN)
+  return children.ru_utime + children.ru_stime, children.ru_maxrss
+# Whatever started this interpreter may have had children too.
+before, _ = used()
 begun = time.monotonic()
 done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps({'code': done.returncode, 'cpuSeconds': used.ru_utime + used.ru_stime,
-  'wallSeconds': time.monotonic() - begun, 'peakMegabytes': used.ru_maxrss * 1024 / 1e6}))
+after, peak = used()
+print(json.dumps({'code': done.returncode, 'cpuSeconds': after - before,
+  'wallSeconds': time.monotonic() - begun, 'peakMegabytes': peak * 1024 / 1e6}))
 `
 
 export function measure(command: readonly string[], options: { cwd: string; env?: Record<string, string> }): Cost {

@@ -57,6 +57,13 @@ async function parquetOf(rows: typeof ROWS): Promise<Uint8Array> {
   return readFileSync(path)
 }
 
+/** A Parquet file of what a query gives. */
+async function parquetText(select: string): Promise<Uint8Array> {
+  const path = join(scratch(), 'x.parquet')
+  await (await duckdb()).run(`COPY (${select}) TO '${path}' (FORMAT parquet)`)
+  return readFileSync(path)
+}
+
 async function computed(files: Files, options: OrdersOptions): Promise<{ run: Outcome; rows: Record<string, unknown>[] }> {
   const cwd = project({ 'transforms/o.ts': orders({ uri: 'data', schema: SCHEMA, features: FEATURES, ...options }), ...files })
   const run = await quern(['run', '--json'], { cwd })
@@ -161,6 +168,34 @@ describe.concurrent('decoding', () => {
     })
   })
 
+  it('judges dates by the milliseconds that zod sees, and keeps the microseconds', async () => {
+    const cwd = project({
+      'transforms/o.ts': orders({
+        uri: 'data',
+        schema:
+          "time: z.date().min(new Date(0)).max(new Date('2026-01-01T00:00:00Z')), customer: z.string(), other: z.date().nullable()",
+        features: "at: last(f.time).over('lifetime')",
+      }),
+      'data/a.csv': [
+        'time,customer,other',
+        '1969-12-31T23:59:59.999999Z,too early,',
+        '1970-01-01T00:00:00Z,first,',
+        '2026-01-01T00:00:00.000999Z,last,',
+        '2026-01-01T00:00:00.001Z,too late,',
+      ].join('\n'),
+      'data/b.parquet': await parquetText(
+        "SELECT TIMESTAMPTZ '2025-01-01 00:00:00Z' AS time, 'infinite' AS customer, TIMESTAMPTZ 'infinity' AS other UNION ALL SELECT TIMESTAMPTZ 'infinity', 'never', NULL",
+      ),
+    })
+    const run = await quern(['run', '--json', '--max-rejected', '1'], { cwd })
+    expect(documents(run)[0]).toMatchObject({ rowsRead: 6, rowsRejected: 4 })
+    const rows = documents(await quern(['read', 'orders_daily', '--latest', '--format', 'json'], { cwd }))
+    expect(rows.map(({ customer, at_lifetime }) => [customer, at_lifetime])).toEqual([
+      ['first', '1970-01-01T00:00:00.000000Z'],
+      ['last', '2026-01-01T00:00:00.000999Z'],
+    ])
+  })
+
   it('reads another dialect of CSV', async () => {
     const cwd = project({
       'transforms/o.ts': orders({
@@ -255,16 +290,11 @@ describe.concurrent('a damaged or unfit file ends the run with its name, whateve
     expect(await quern(['ls', '--json'], { cwd })).toMatchObject({ stdout: '' })
     return outcome.stderr
   }
-  const parquet = async (select: string): Promise<Uint8Array> => {
-    const path = join(scratch(), 'x.parquet')
-    await (await duckdb()).run(`COPY (${select}) TO '${path}' (FORMAT parquet)`)
-    return readFileSync(path)
-  }
   const MANY =
     "SELECT TIMESTAMP '2026-01-01' + INTERVAL (i) SECOND AS time, 'c' || i % 99 AS customer, (hash(i) % 1000)::INTEGER AS amount FROM range(50000) t(i)"
 
   it('a Parquet file cut short', async () => {
-    const whole = await parquet(MANY)
+    const whole = await parquetText(MANY)
     expect(await refused({ 'data/a.parquet': whole, 'data/cut.parquet': whole.slice(0, whole.length / 2) })).toMatch(
       /cut\.parquet cannot be read as parquet/,
     )
@@ -272,9 +302,11 @@ describe.concurrent('a damaged or unfit file ends the run with its name, whateve
   })
 
   it('a Parquet file with damaged pages', async () => {
-    const bytes = new Uint8Array(await parquet(MANY))
+    const bytes = new Uint8Array(await parquetText(MANY))
     bytes.fill(0xff, 100, bytes.length / 2)
-    expect(await refused({ 'data/a.parquet': await parquet(MANY), 'data/damaged.parquet': bytes })).toMatch(/damaged\.parquet/)
+    expect(await refused({ 'data/a.parquet': await parquetText(MANY), 'data/damaged.parquet': bytes })).toMatch(
+      /damaged\.parquet/,
+    )
   })
 
   it('gzip and zstd files cut short', async () => {
@@ -294,21 +326,21 @@ describe.concurrent('a damaged or unfit file ends the run with its name, whateve
   })
 
   it('a column whose type cannot hold the schema', async () => {
-    const bytes = await parquet("SELECT TIMESTAMP '2026-01-01' AS time, 'c' AS customer, 'x' AS amount")
+    const bytes = await parquetText("SELECT TIMESTAMP '2026-01-01' AS time, 'c' AS customer, 'x' AS amount")
     expect(await refused({ 'data/a.parquet': bytes })).toMatch(
       /a\.parquet: column `amount` is VARCHAR, which cannot hold the schema's/,
     )
   })
 
   it('a timestamp without an offset where no zone is declared', async () => {
-    const said = await refused({ 'data/a.parquet': await parquet(MANY) }, { source: '' })
+    const said = await refused({ 'data/a.parquet': await parquetText(MANY) }, { source: '' })
     expect(said).toMatch(/column `time` \(TIMESTAMP\) carries no offset and the source declares no zone\n.*zone: 'UTC'/)
   })
 
   it('check --sources says so before', async () => {
     const cwd = project({
       'transforms/o.ts': orders({ uri: 'data', schema }),
-      'data/a.parquet': await parquet("SELECT TIMESTAMP '2026-01-01' AS time, 'c' AS customer, 'x' AS amount"),
+      'data/a.parquet': await parquetText("SELECT TIMESTAMP '2026-01-01' AS time, 'c' AS customer, 'x' AS amount"),
     })
     expect(await quern(['check'], { cwd })).toMatchObject({ code: 0 })
     const outcome = await quern(['check', '--sources'], { cwd })

@@ -36,11 +36,6 @@ export interface Progress {
 export interface ComputationResult {
   rowsRead: number
   rowsRejected: number
-  /**
-   * The greatest event time among the accepted rows, those at or after `through` included: no entity has a row later than
-   * its windows reach. Undefined where no row was accepted.
-   */
-  lastEvent: Instant | undefined
   /** Undefined where more rows were rejected than allowed: nothing was computed. */
   staged: StagedFiles | undefined
 }

@@ -36,7 +36,8 @@ export function columnsOf(expression: Expression): Set<string> {
   return names
 }
 
-function childrenOf(node: Expression): Expression[] {
+/** The expressions that a node is made of. */
+export function childrenOf(node: Expression): Expression[] {
   switch (node.op) {
     case 'column':
     case 'literal':

@@ -1,5 +1,6 @@
-/** How large an expression's value can be, as far as the schema's own bounds tell. */
+/** What the schema tells of an expression's value before a row is read. */
 import type { Expression } from '../../domain/expression.ts'
+import { childrenOf, columnsOf } from '../../domain/expression.ts'
 import type { Field } from '../../domain/schema.ts'
 
 /** A function from an integer expression to the largest |x| that it can have; undefined where the schema sets no bound. */
@@ -26,6 +27,20 @@ export function expressionBound(fields: ReadonlyMap<string, Field>): (expression
     }
   }
   return bound
+}
+
+/** A function that tells whether an expression has a value in every row that the schema accepts. */
+export function neverNull(fields: ReadonlyMap<string, Field>): (expression: Expression) => boolean {
+  const present = (name: string): boolean => {
+    const field = fields.get(name)
+    return field !== undefined && !field.nullable && !field.optional
+  }
+  return expression => !divides(expression) && [...columnsOf(expression)].every(present)
+}
+
+/** A division by zero has no value. */
+function divides(expression: Expression): boolean {
+  return expression.op === 'dividedBy' || childrenOf(expression).some(divides)
 }
 
 function fieldBound(field: Field | undefined): bigint | undefined {

@@ -11,7 +11,8 @@ export function checkSql(check: Check, value: string): string {
     case 'minInstant':
       return `${value} >= make_timestamptz((${check.value})::BIGINT)`
     case 'maxInstant':
-      return `${value} <= make_timestamptz((${check.value})::BIGINT)`
+      // The schema sees whole milliseconds: what is less than one above the bound is the bound.
+      return `${value} < make_timestamptz((${check.value + 1000n})::BIGINT)`
     case 'multipleOf':
       return `${value} % ${numberSql(check.value)} = 0`
     case 'integer':

@@ -5,7 +5,7 @@ import type { Computation, ComputationResult, ComputeOptions, StagedFiles } from
 import type { FeatureSet } from '../../domain/featureSet.ts'
 import type { StagedFile } from '../../domain/tableStore.ts'
 import { floorDiv } from '../../domain/time.ts'
-import { distinctStepsSql } from './distinctSql.ts'
+import { distinctStepsSql, itemBlocksSql } from './distinctSql.ts'
 import { momentsSql } from './momentsSql.ts'
 import { MOMENTS_MACRO } from './partialSql.ts'
 import { readRejected } from './rejects.ts'
@@ -16,7 +16,7 @@ import { shapeOf } from './shape.ts'
 import { identifier } from './sql.ts'
 import type { NamedType } from './stagedFile.ts'
 import { writeParquet } from './stagedFile.ts'
-import { gridSql, itemsSql, tilesSql } from './tilesSql.ts'
+import { gridSql, tilesSql } from './tilesSql.ts'
 import { resultSql, windowsSql } from './windowsSql.ts'
 
 /** About 128 MB of output per file, by a guess of 5 bytes a value once compressed. */
@@ -45,20 +45,21 @@ export async function compute(
   })
   const rows = await acceptedRows(connection, shape, scan)
   await run(`CREATE OR REPLACE TEMP TABLE tiles AS ${tilesSql(shape, rows.relation)}`)
-  const lastEvent = await maximum(connection, 'SELECT max(last_t) FROM tiles')
   const accepted = rows.accepted ?? (await count(connection, 'SELECT coalesce(sum(n), 0) FROM tiles'))
   const rowsRejected = scan.rejectedBefore + scan.rows - accepted
   const rowsRead = scan.rejectedBefore + scan.rows
   if (scan.rows > accepted) await readRejected(connection, scan)
-  if (rowsRejected > options.maxRejected * rowsRead) return { rowsRead, rowsRejected, lastEvent, staged: undefined }
+  if (rowsRejected > options.maxRejected * rowsRead) return { rowsRead, rowsRejected, staged: undefined }
 
+  // A first pass that accepted every row of files that are pinned has judged for the second one too.
+  const again = !set.source.rowKey && scan.rows === accepted ? scan.unjudged : rows.relation
   const steps: string[] = []
   for (const partial of shape.partials.all) {
     if (partial.kind !== 'distinct') continue
     const table = `steps_${partial.id}`
-    await run(
-      `CREATE OR REPLACE TEMP TABLE ${table} AS ${distinctStepsSql(shape, partial, itemsSql(shape, rows.relation, partial, last))}`,
-    )
+    await run(`CREATE OR REPLACE TEMP TABLE item_blocks AS ${itemBlocksSql(shape, again, partial, last)}`)
+    await run(`CREATE OR REPLACE TEMP TABLE ${table} AS ${distinctStepsSql(shape, partial, 'item_blocks')}`)
+    await run('DROP TABLE item_blocks')
     steps.push(table)
   }
   options.onProgress({ stage: 'compute', done: 0, total: null })
@@ -68,7 +69,7 @@ export async function compute(
   for (const table of ['grid', ...steps]) await run(`DROP TABLE ${table}`)
   const staged = await stage(connection, shape, options)
   await run('DROP TABLE windows')
-  return { rowsRead, rowsRejected, lastEvent, staged }
+  return { rowsRead, rowsRejected, staged }
 }
 
 /** The rows that count, and the number of accepted ones where repeated row keys are dropped after it. */
@@ -78,10 +79,12 @@ async function acceptedRows(
   scan: Scan,
 ): Promise<{ relation: string; accepted: number | undefined }> {
   const { source } = shape.set
-  if (!source.rowKey) return { relation: scan.relation, accepted: undefined }
-  await connection.run(`CREATE OR REPLACE TEMP TABLE valid AS SELECT * FROM ${scan.relation} WHERE __valid`)
-  const accepted = await count(connection, 'SELECT count(*) FILTER (WHERE __ok) FROM valid')
-  return { relation: lastOfEachRowKey(shape, source.rowKey), accepted }
+  const keyed = (relation: string): string =>
+    scan.keyed === 'true' ? relation : `(SELECT * FROM ${relation} WHERE ${scan.keyed})`
+  if (!source.rowKey) return { relation: keyed(scan.relation), accepted: undefined }
+  await connection.run(`CREATE OR REPLACE TEMP TABLE valid AS SELECT * FROM ${scan.relation}`)
+  const accepted = await count(connection, `SELECT count(*) FILTER (WHERE ${scan.keyed}) FROM valid`)
+  return { relation: keyed(lastOfEachRowKey(shape, source.rowKey)), accepted }
 }
 
 /** Chosen before keys are looked at: what belongs to no entity may replace what did. A repeated row key keeps the row with the greatest known time, then the last in the total order of rows. */
@@ -160,10 +163,6 @@ export function outputColumns(set: FeatureSet): NamedType[] {
 
 async function count(connection: DuckDBConnection, sql: string): Promise<number> {
   return Number(await firstCell(connection, sql))
-}
-
-async function maximum(connection: DuckDBConnection, sql: string): Promise<bigint | undefined> {
-  return ((await firstCell(connection, sql)) as bigint | null) ?? undefined
 }
 
 async function firstCell(connection: DuckDBConnection, sql: string): Promise<unknown> {

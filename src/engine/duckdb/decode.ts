@@ -1,6 +1,7 @@
 /** How a source's physical column becomes a value of the schema's type: in SQL for every row, in JavaScript for what zod sees. */
 import { DataError } from '../../domain/errors.ts'
 import type { Field } from '../../domain/schema.ts'
+import { floorDiv } from '../../domain/time.ts'
 import { sqlType } from './expressionSql.ts'
 import { literal } from './sql.ts'
 
@@ -15,6 +16,8 @@ export interface PhysicalColumn {
 export interface Decoder {
   /** The value in the field's own type; null where the raw value is null or cannot be decoded. Never raises. */
   value: string
+  /** Of an instant: its microseconds, where they are cheaper than the value. */
+  micros?: string
   /** Conditions, beside the schema's checks, under which a raw value that is not null is what the schema wants. */
   conditions: string[]
   /** SQL of what is sent to JavaScript for a rejected row, and how that becomes what zod sees. */
@@ -24,6 +27,10 @@ export interface Decoder {
 
 const INTEGERS = new Set(['TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'UTINYINT', 'USMALLINT', 'UINTEGER', 'UBIGINT'])
 const SAFE = '9007199254740991'
+
+/** What a JavaScript date can be, in microseconds before and after 1970; the engine's infinities lie beyond. */
+const DATE_MICROS = '8640000000000000000'
+const INFINITE = '9223372036854775807'
 
 /** `where` names the file for messages. `zone` is the source's. */
 export function decoderOf(field: Field, column: PhysicalColumn, zone: string | undefined, where: string): Decoder {
@@ -123,8 +130,17 @@ function dateDecoder(field: Field, { sql, type }: PhysicalColumn, zone: string |
     )
   }
   const value = type === 'TIMESTAMP WITH TIME ZONE' ? sql : `make_timestamptz(${micros})`
-  return { value, conditions: [`isfinite(${sql})`], raw: micros, seen: raw => new Date(Number((raw as bigint) / 1000n)) }
+  return {
+    value,
+    micros,
+    conditions: [`${micros} BETWEEN -${DATE_MICROS} AND ${DATE_MICROS}`],
+    raw: `coalesce(${micros}, CASE WHEN ${sql} IS NOT NULL THEN ${INFINITE} END)`,
+    seen: raw => dateOf(raw as bigint),
+  }
 }
+
+/** Dates have milliseconds; what is finer is floored. */
+const dateOf = (micros: bigint): Date => new Date(Number(floorDiv(micros, 1000n)))
 
 /** SQL for the instant of a physical date or timestamp; undefined where it has no offset and no zone is declared. */
 export function microsSql(sql: string, type: string, zone: string | undefined): string | undefined {
@@ -191,7 +207,7 @@ function textDecoder(field: Field, sql: string, zone: string | undefined): Decod
         value,
         conditions: [],
         raw: `coalesce(${instant}::VARCHAR, 'text:' || ${sql})`,
-        seen: raw => (String(raw).startsWith('text:') ? String(raw).slice(5) : new Date(Number(BigInt(String(raw)) / 1000n))),
+        seen: raw => (String(raw).startsWith('text:') ? String(raw).slice(5) : dateOf(BigInt(String(raw)))),
       }
     }
   }

@@ -10,7 +10,7 @@ import { bytesOf } from './fileBytes.ts'
 import { unreadable } from './fileGroups.ts'
 import { tableAppender } from './rowWriter.ts'
 import type { ScanRequest } from './scanRequest.ts'
-import { keysThatMayBeNull, timesOf } from './scanRequest.ts'
+import { timesOf } from './scanRequest.ts'
 import { identifier } from './sql.ts'
 import { judge, rawText } from './verdict.ts'
 
@@ -63,11 +63,9 @@ export async function loadNdjson(
   }
   await flush()
   appender.close()
-  const times = timesOf(request.source)
+  const times = timesOf(request.source, ({ name }) => ({ value: identifier(name) }))
   const names = fields.map(({ name }) => identifier(name)).join(', ')
-  const keyed = keysThatMayBeNull(request).map(name => `${identifier(name)} IS NOT NULL`)
-  const ok = keyed.join(' AND ') || 'true'
-  const relation = `SELECT ${names}, ${times.t} AS __t, ${times.known} AS __known, true AS __valid, (${ok}) AS __ok FROM ndjson`
+  const relation = `SELECT ${names}, ${times.t} AS __t, ${times.known} AS __known FROM ndjson`
   return { relation, ...counts }
 }
 

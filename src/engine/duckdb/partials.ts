@@ -48,17 +48,26 @@ const EXACT_SQUARE_BOUND = 2n ** 31n
 export class PartialSet {
   readonly all: PartialAggregate[] = []
   readonly #bound: (input: Expression) => bigint | undefined
+  readonly #neverNull: (input: Expression) => boolean
   readonly #byMeaning = new Map<string, PartialAggregate>()
 
-  /** `bound`: the largest |x| that the input can have, where the schema tells. */
-  constructor(columns: readonly FeatureColumn[], bound: (input: Expression) => bigint | undefined) {
+  /**
+   * @param bound the largest |x| that the input can have, where the schema tells
+   * @param neverNull whether the schema tells that the input has a value in every row
+   */
+  constructor(
+    columns: readonly FeatureColumn[],
+    bound: (input: Expression) => bigint | undefined,
+    neverNull: (input: Expression) => boolean,
+  ) {
     this.#bound = bound
+    this.#neverNull = neverNull
     for (const column of columns) for (const kind of this.kindsOf(column)) this.#add(column, kind)
   }
 
   /** The partial of `kind` that `column` is computed from. */
   of(column: FeatureColumn, kind: PartialKind): PartialAggregate {
-    const partial = this.#byMeaning.get(meaning(column, kind))
+    const partial = this.#byMeaning.get(meaning(column, this.#simplest(column, kind)))
     if (!partial) throw new Error(`no partial ${kind} for ${column.name}`)
     return partial
   }
@@ -92,7 +101,13 @@ export class PartialSet {
     return bound !== undefined && bound <= EXACT_SQUARE_BOUND
   }
 
-  #add(column: FeatureColumn, kind: PartialKind): void {
+  /** Where an input is never null, its count is that of the rows, which other features need too. */
+  #simplest({ aggregation }: FeatureColumn, kind: PartialKind): PartialKind {
+    return kind === 'count' && this.#neverNull(aggregation.input!) ? 'rows' : kind
+  }
+
+  #add(column: FeatureColumn, wanted: PartialKind): void {
+    const kind = this.#simplest(column, wanted)
     const key = meaning(column, kind)
     if (this.#byMeaning.has(key)) return
     const { aggregation, inputType, where } = column

@@ -12,8 +12,8 @@ import { sqlType } from './expressionSql.ts'
 import type { FileGroup } from './fileGroups.ts'
 import { parquetGroups } from './fileGroups.ts'
 import { loadNdjson } from './ndjson.ts'
-import type { ScanRequest, Times } from './scanRequest.ts'
-import { keysThatMayBeNull, timesOf } from './scanRequest.ts'
+import type { FieldSql, ScanRequest, Times } from './scanRequest.ts'
+import { keyedSql, timesOf } from './scanRequest.ts'
 import { identifier } from './sql.ts'
 
 /** A group of files with its decoders, by field. */
@@ -26,12 +26,13 @@ export interface Scan {
   request: ScanRequest
   /** The groups that the engine reads itself. */
   groups: DecodedGroup[]
-  /**
-   * For FROM: every field under its own name and type, `__t` (event time, microseconds), `__known` (or null), and two verdicts,
-   * never null: `__valid`, the schema accepts the row, and `__ok`, the key does too.
-   */
+  /** For FROM: the rows that the schema accepts, every field under its own name and type, `__t` (event time, microseconds) and `__known` (or null). */
   relation: string
-  /** Rows of `relation`. */
+  /** As `relation`, of all rows: for those who know that every one is accepted. Nothing is judged, and fewer columns are read. */
+  unjudged: string
+  /** The condition under which a row of `relation` belongs to an entity. */
+  keyed: string
+  /** Rows that `relation` was chosen from. */
   rows: number
   /** Rows that were refused while the relation was prepared, beside those in it. */
   rejectedBefore: number
@@ -51,7 +52,7 @@ export async function prepareScan(connection: DuckDBConnection, request: ScanReq
     rejectedBefore += malformed.length
     if (malformed.length > 0) await request.onRejected(malformed)
   }
-  const selects = groups.map(decoded => acceptedSql(request, decoded))
+  const selects = groups.map(decoded => rowsSql(request, decoded))
   let rows = 0
   for (const { group } of groups) rows += await countRows(connection, group)
   const ndjson = ofFormat('ndjson')
@@ -59,10 +60,18 @@ export async function prepareScan(connection: DuckDBConnection, request: ScanReq
     const loaded = await loadNdjson(connection, request, ndjson)
     rejectedBefore += loaded.rejected
     rows += loaded.kept
-    selects.push(loaded.relation)
+    selects.push({ valid: loaded.relation, all: loaded.relation })
   }
-  if (selects.length === 0) selects.push(emptySql(source))
-  return { request, groups, relation: `(${selects.join(' UNION ALL ')})`, rows, rejectedBefore }
+  if (selects.length === 0) selects.push({ valid: emptySql(source), all: emptySql(source) })
+  return {
+    request,
+    groups,
+    relation: `(${selects.map(({ valid }) => valid).join(' UNION ALL ')})`,
+    unjudged: `(${selects.map(({ all }) => all).join(' UNION ALL ')})`,
+    keyed: keyedSql(request),
+    rows,
+    rejectedBefore,
+  }
 }
 
 async function countRows(connection: DuckDBConnection, group: FileGroup): Promise<number> {
@@ -97,49 +106,36 @@ function missingColumn(field: Field, group: FileGroup, where: string): DataError
   )
 }
 
-/** One group's rows, decoded and judged. */
-function acceptedSql(request: ScanRequest, decoded: DecodedGroup): string {
-  const { values, schema, timed, keyed, times } = judgement(request, decoded)
-  const names = request.source.schema.fields.map(({ name }) => identifier(name))
-  const verdicts = `((__schema AND ${timed}) IS TRUE) AS __valid, ((__schema AND ${timed} AND ${keyed}) IS TRUE) AS __ok`
-  return `SELECT ${names.join(', ')}, ${times.t} AS __t, ${times.known} AS __known, ${verdicts}
-    FROM (SELECT ${values.join(', ')}, (${schema}) AS __schema FROM ${decoded.group.from()})`
+/** One group's rows: those that the schema accepts, and all. */
+function rowsSql(request: ScanRequest, decoded: DecodedGroup): { valid: string; all: string } {
+  const { values, times, valid } = judgement(request, decoded)
+  const all = `SELECT ${values.join(', ')}, ${times.t} AS __t, ${times.known} AS __known FROM ${decoded.group.from()}`
+  // Bare conditions: the engine takes one after the other, each only over the rows that those before it have left.
+  return { valid: `${all} WHERE ${valid}`, all }
 }
 
 /** One file's refused rows: `position`, `__t`, and `raw0`, `raw1`, ..., a column for each decoder. */
 export function refusedSql(request: ScanRequest, decoded: DecodedGroup, file: PinnedFile): string {
-  const { values, schema, timed, keyed, times } = judgement(request, decoded)
+  const { values, times, valid } = judgement(request, decoded)
   const raws = [...decoded.decoders.values()].map((decoder, at) => `${decoder.raw} AS raw${at}`)
   const names = raws.map((_, at) => `raw${at}`)
-  return `SELECT position, ${times.t} AS __t${['', ...names].join(', ')}
-    FROM (SELECT position, ${[...values, ...raws].join(', ')}, (${schema}) AS __schema FROM ${decoded.group.from(file)})
-    WHERE ((__schema AND ${timed} AND ${keyed}) IS TRUE) = false`
+  return `SELECT ${['position', '__t', ...names].join(', ')}
+    FROM (SELECT ${['position', ...values, ...raws, `${times.t} AS __t`, `(${valid}) AS __valid`].join(', ')} FROM ${decoded.group.from(file)})
+    WHERE ((__valid AND ${keyedSql(request)}) IS TRUE) = false`
 }
 
-/** The verdict in three parts: what is said of physical columns, and of times and keys, which are taken from decoded ones. */
-function judgement(
-  request: ScanRequest,
-  { decoders }: DecodedGroup,
-): { values: string[]; schema: string; timed: string; keyed: string; times: Times } {
-  const { source } = request
-  const values: string[] = []
-  const conditions: string[] = []
-  for (const field of source.schema.fields) {
+/** The values, the times, and the condition under which schema and times accept the row, all over physical columns. */
+function judgement({ source }: ScanRequest, { decoders }: DecodedGroup): { values: string[]; times: Times; valid: string } {
+  const sqlOf: FieldSql = field => decoders.get(field) ?? { value: `NULL::${sqlType(field.type)}` }
+  const times = timesOf(source, sqlOf)
+  const conditions = source.schema.fields.flatMap(field => {
     const decoder = decoders.get(field)
-    values.push(`${decoder ? decoder.value : `NULL::${sqlType(field.type)}`} AS ${identifier(field.name)}`)
-    if (decoder) conditions.push(...fieldConditions(field, decoder))
-  }
-  const times = timesOf(source)
-  const timed = [`${times.t} BETWEEN ${EARLIEST_INSTANT} AND ${LATEST_INSTANT}`]
-  if (source.knownTime !== undefined) timed.push(`${times.known} IS NOT NULL`)
-  const present = keysThatMayBeNull(request).map(name => `${identifier(name)} IS NOT NULL`)
-  return {
-    values,
-    schema: conditions.join(' AND ') || 'true',
-    timed: timed.join(' AND '),
-    keyed: present.join(' AND ') || 'true',
-    times,
-  }
+    return decoder ? fieldConditions(field, decoder) : []
+  })
+  conditions.push(`${times.t} BETWEEN ${EARLIEST_INSTANT} AND ${LATEST_INSTANT}`)
+  if (source.knownTime !== undefined) conditions.push(`${times.known} IS NOT NULL`)
+  const values = source.schema.fields.map(field => `${sqlOf(field).value} AS ${identifier(field.name)}`)
+  return { values, times, valid: conditions.join(' AND ') }
 }
 
 function fieldConditions(field: Field, decoder: Decoder): string[] {
@@ -149,10 +145,11 @@ function fieldConditions(field: Field, decoder: Decoder): string[] {
     const all = [...present, ...conditions]
     return all.length === 0 ? [] : [`(${decoder.raw} IS NULL OR (${all.join(' AND ')}))`]
   }
-  return [`${decoder.value} IS NOT NULL`, ...conditions]
+  // An instant's range holds no null.
+  return decoder.micros === undefined ? [`${decoder.value} IS NOT NULL`, ...conditions] : conditions
 }
 
 function emptySql(source: SourceDefinition): string {
   const columns = source.schema.fields.map(({ name, type }) => `NULL::${sqlType(type)} AS ${identifier(name)}`)
-  return `SELECT ${columns.join(', ')}, NULL::BIGINT AS __t, NULL::BIGINT AS __known, false AS __valid, false AS __ok WHERE false`
+  return `SELECT ${columns.join(', ')}, NULL::BIGINT AS __t, NULL::BIGINT AS __known WHERE false`
 }

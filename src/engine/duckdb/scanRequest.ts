@@ -15,11 +15,10 @@ export interface ScanRequest {
   signal: AbortSignal
 }
 
-/** Columns of the key that the schema lets be null. */
-export function keysThatMayBeNull({ source, keys }: ScanRequest): string[] {
-  return source.schema.fields
-    .filter(({ name, nullable, optional }) => keys.includes(name) && (nullable || optional))
-    .map(({ name }) => name)
+/** The condition under which a decoded row belongs to an entity: the schema may let columns of the key be null. */
+export function keyedSql({ source, keys }: ScanRequest): string {
+  const mayBeNull = source.schema.fields.filter(({ name, nullable, optional }) => keys.includes(name) && (nullable || optional))
+  return mayBeNull.map(({ name }) => `${identifier(name)} IS NOT NULL`).join(' AND ') || 'true'
 }
 
 export interface Times {
@@ -27,14 +26,17 @@ export interface Times {
   known: string
 }
 
-/** SQL of event time and known time, in microseconds, over the decoded columns. */
-export function timesOf(source: SourceDefinition): Times {
+/** SQL of a field's decoded value, and of its microseconds where these are at hand without it. */
+export type FieldSql = (field: Field) => { value: string; micros?: string }
+
+/** SQL of event time and known time, in microseconds. */
+export function timesOf(source: SourceDefinition, sqlOf: FieldSql): Times {
   const micros = (name: string, unit: string | undefined): string => {
     const field = source.schema.fields.find(candidate => candidate.name === name)!
-    const column = identifier(name)
-    if (unit !== undefined) return unitMicros(column, unit, field)
-    if (field.type.kind === 'timestamp') return `epoch_us(${column})`
-    return `epoch_us(TRY_CAST(${column} AS TIMESTAMPTZ))`
+    const { value, micros } = sqlOf(field)
+    if (unit !== undefined) return unitMicros(value, unit, field)
+    if (field.type.kind === 'timestamp') return micros ?? `epoch_us(${value})`
+    return `epoch_us(TRY_CAST(${value} AS TIMESTAMPTZ))`
   }
   const { column, unit } = source.eventTime
   return {

@@ -4,7 +4,7 @@ import type { FeatureColumn, FeatureSet } from '../../domain/featureSet.ts'
 import { longestWindow } from '../../domain/featureSet.ts'
 import type { Field } from '../../domain/schema.ts'
 import type { Duration } from '../../domain/time.ts'
-import { expressionBound } from './bounds.ts'
+import { expressionBound, neverNull } from './bounds.ts'
 import type { RowColumns } from './partialSql.ts'
 import type { PartialAggregate, PartialKind } from './partials.ts'
 import { PartialSet } from './partials.ts'
@@ -34,7 +34,8 @@ export interface Shape {
 
 export function shapeOf(set: FeatureSet): Shape {
   const fields = set.source.schema.fields
-  const partials = new PartialSet(set.columns, expressionBound(new Map(fields.map(field => [field.name, field]))))
+  const byName = new Map(fields.map(field => [field.name, field]))
+  const partials = new PartialSet(set.columns, expressionBound(byName), neverNull(byName))
   const labels = [...new Set(set.columns.map(column => column.window.length))]
   const windowName = (column: FeatureColumn, kind: PartialKind): string =>
     `${partials.of(column, kind).id}_w${labels.indexOf(column.window.length)}`

@@ -1,5 +1,4 @@
 /** From rows to tiles, and from tiles to the grid of cutoffs at which entities have rows. */
-import { expressionSql } from './expressionSql.ts'
 import { tileAggregateSql } from './partialSql.ts'
 import type { Shape } from './shape.ts'
 import { readsWholeTiles, tailName, tailsOf } from './shape.ts'
@@ -13,14 +12,14 @@ import { cutoffSql, tileSql } from './windowShape.ts'
 export function tiledRowsSql(shape: Shape, relation: string): string {
   const { set, keys } = shape
   const keyColumns = set.entity.map(({ name }, at) => `${identifier(name)} AS ${keys[at]}`)
-  const tiled = `SELECT *, ${keyColumns.join(', ')}, ${tileSql(set, '__t')} AS i FROM ${relation} WHERE __ok`
+  const tiled = `SELECT *, ${keyColumns.join(', ')}, ${tileSql(set, '__t')} AS i FROM ${relation}`
   return `(SELECT *, ${cutoffSql(set, 'i')} - __t AS p FROM (${tiled}))`
 }
 
-/** A row for each entity and tile: `n` rows, the last event's time, and the partial aggregates. */
+/** A row for each entity and tile: `n` rows and the partial aggregates. */
 export function tilesSql(shape: Shape, relation: string): string {
   const { keys, rows, partials, longest } = shape
-  const columns = [...keys, 'i', 'count(*) AS n', 'max(__t) AS last_t']
+  const columns = [...keys, 'i', 'count(*) AS n']
   if (longest.tail > 0n) columns.push(`bool_or(p <= ${longest.tail}) AS in_tail`)
   for (const partial of partials.all) {
     if (partial.kind === 'distinct') continue
@@ -73,16 +72,4 @@ export function gridSql(shape: Shape, tiles: string, through: bigint): string {
       SELECT *, unnest(range(i, greatest(least(next_i, alive_to + 2, ${through + 1n}), i + 1))) AS g FROM stretched
     )
     SELECT ${[...keys, 'stretch', 'coalesce(g <= alive_to + 1, false) AS visible', ...values, 'g AS i'].join(', ')} FROM spread`
-}
-
-/** The relation of one distinct partial's items: keys, tile, item, and whether it occurs in each tail. */
-export function itemsSql(shape: Shape, relation: string, partial: Shape['partials']['all'][number], through: bigint): string {
-  const { keys, rows } = shape
-  const tails = tailsOf(shape, partial).map(tail => `bool_or(p <= ${tail}) AS ${tailName(partial, tail)}`)
-  const item = expressionSql(partial.input!, rows.types)
-  const where = partial.where ? ` AND ${expressionSql(partial.where, rows.types)}` : ''
-  const grouped = [...keys, 'i', 'item'].join(', ')
-  return `SELECT ${[grouped, ...tails].join(', ')}
-    FROM (SELECT *, ${item} AS item FROM ${tiledRowsSql(shape, relation)} WHERE i <= ${through}${where})
-    WHERE item IS NOT NULL GROUP BY ${grouped}`
 }

@@ -34,8 +34,8 @@ function windowSql({ partial, window, name }: PartialWindow, frames: Map<string,
   const tail = window.tail > 0n ? `lag(${tailName(partial, window.tail)}, ${window.whole}) OVER in_order` : undefined
   if (window.whole === 0n) return tail!
   const frame = `last_${window.whole}`
-  frames.set(frame, `(PARTITION BY ${by}, stretch ORDER BY i ROWS ${window.whole - 1n} PRECEDING)`)
-  const whole = frameAggregateSql(partial.kind, partial.id, frame)
+  if (window.whole > 1n) frames.set(frame, `(PARTITION BY ${by}, stretch ORDER BY i ROWS ${window.whole - 1n} PRECEDING)`)
+  const whole = window.whole === 1n ? partial.id : frameAggregateSql(partial.kind, partial.id, frame)
   return tail === undefined ? whole : mergeSql(partial.kind, whole, tail)
 }
 
