@@ -20,15 +20,20 @@ connection.execute("""
            sum(delay::DOUBLE * delay) AS squares, max(delay) AS worst, count(*) FILTER (delay > 15) AS late
     FROM judged WHERE valid GROUP BY ALL
 """)
+connection.execute("""
+    CREATE TEMP TABLE cutoffs AS
+    SELECT unnest(generate_series(DATE '2001-01-02', DATE '2001-07-01', INTERVAL 1 DAY))::DATE AS cutoff
+""")
 connection.execute(f"""
     COPY (
         SELECT origin, cutoff, length, sum(n)::BIGINT AS flights, sum(total) / sum(n) AS delay_mean, max(worst) AS delay_max,
                CASE WHEN sum(n) > 1
                     THEN sqrt(greatest(sum(squares) - sum(total) ** 2 / sum(n), 0) / (sum(n) - 1)) END AS delay_stddev,
                sum(late) / sum(n) AS late_share, count(DISTINCT destination) AS destinations
-        FROM (SELECT unnest(generate_series(DATE '2001-01-02', DATE '2001-07-01', INTERVAL 1 DAY))::DATE AS cutoff)
+        FROM cutoffs
         CROSS JOIN (VALUES (1), (7), (30)) AS windows(length)
         JOIN days ON day < cutoff AND day >= cutoff - length
         GROUP BY ALL
     ) TO '{target}.parquet' (FORMAT parquet)
 """)
+

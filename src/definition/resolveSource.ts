@@ -99,7 +99,8 @@ function checkTimes(options: SourceDeclaration['options'], schema: RowSchema, fa
   const known = schema.fields.find(({ name }) => name === options.knownTime)
   if (known && !isInstant(known))
     fault('knownTime', `column \`${known.name}\` is no instant`, 'Use z.date() or z.iso.datetime().')
-  if (options.zone === undefined) return
+  // Every runtime knows UTC, and asking loads the zone database.
+  if (options.zone === undefined || options.zone === 'UTC') return
   try {
     new Intl.DateTimeFormat('en', { timeZone: options.zone })
   } catch {

@@ -1,8 +1,6 @@
 /** A local file's content and what the file system says of it. */
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
-import { pipeline } from 'node:stream/promises'
+import { open, stat } from 'node:fs/promises'
 import { DataError } from '../../domain/errors.ts'
 
 const READ_BYTES = 2 ** 20
@@ -11,11 +9,17 @@ const READ_BYTES = 2 ** 20
 export async function contentHash(path: string): Promise<string> {
   const hash = createHash('sha256')
   try {
-    await pipeline(createReadStream(path, { highWaterMark: READ_BYTES }), hash)
+    await using file = await open(path)
+    // One buffer for the whole file: a stream would leave one for each part to the garbage collector.
+    const buffer = Buffer.allocUnsafe(READ_BYTES)
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, READ_BYTES)
+      if (bytesRead === 0) return hash.digest('hex')
+      hash.update(buffer.subarray(0, bytesRead))
+    }
   } catch (error) {
     throw unreadable(path, error)
   }
-  return hash.digest('hex')
 }
 
 /** Size in bytes and modification time in nanoseconds. */
