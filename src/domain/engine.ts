@@ -28,7 +28,8 @@ export interface RejectedRow {
 
 export interface Progress {
   stage: 'read' | 'compute' | 'write'
-  /** Rows done and rows in all, where known. */
+  unit: 'rows' | 'bytes'
+  /** So many are done, of so many in all where that is known. */
   done: number
   total: number | null
 }

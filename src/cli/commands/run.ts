@@ -20,7 +20,7 @@ export async function run({ app: build, args, flags }: CommandContext): Promise<
   for (const set of sets) {
     const startedAt = app.now()
     const seconds = (): number => Number(app.now() - startedAt) / 1e6
-    const progress = progressLine(set.name, !app.config.plain)
+    const progress = progressLine(set.name, !app.config.plain, app.now)
     try {
       const result = await runFeatureSet(set, app, {
         until,

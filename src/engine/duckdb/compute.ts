@@ -17,12 +17,31 @@ import { identifier } from './sql.ts'
 import type { NamedType } from './stagedFile.ts'
 import { writeParquet } from './stagedFile.ts'
 import { gridSql, tilesSql } from './tilesSql.ts'
+import { runWatched } from './watched.ts'
 import { resultSql, windowsSql } from './windowsSql.ts'
 
 /** About 128 MB of output per file, by a guess of 5 bytes a value once compressed. */
 const VALUES_PER_FILE = 25_000_000
 
 export async function compute(
+  connection: DuckDBConnection,
+  computation: Computation,
+  options: ComputeOptions & { scratchDir: string },
+): Promise<ComputationResult> {
+  try {
+    return await computeInTables(connection, computation, options)
+  } finally {
+    await dropTables(connection)
+  }
+}
+
+/** Whatever became of the computation, its tables make room for the next. */
+async function dropTables(connection: DuckDBConnection): Promise<void> {
+  const tables = await connection.runAndReadAll('SELECT table_name FROM duckdb_tables() WHERE temporary')
+  for (const [name] of tables.getRows()) await connection.run(`DROP TABLE IF EXISTS temp.${identifier(String(name))}`)
+}
+
+async function computeInTables(
   connection: DuckDBConnection,
   { set, inputs, through }: Computation,
   options: ComputeOptions & { scratchDir: string },
@@ -33,6 +52,12 @@ export async function compute(
     options.signal.throwIfAborted()
     await connection.run(sql)
   }
+  const read = async (sql: string, total: number): Promise<void> => {
+    options.signal.throwIfAborted()
+    const onShare = (share: number): void =>
+      options.onProgress({ stage: 'read', unit: 'rows', done: Math.round(share * total), total })
+    await runWatched(connection, sql, onShare)
+  }
 
   const scan = await prepareScan(connection, {
     source: set.source,
@@ -41,15 +66,17 @@ export async function compute(
     setName: set.name,
     scratchDir: options.scratchDir,
     onRejected: options.onRejected,
+    onProgress: options.onProgress,
     signal: options.signal,
   })
   const rows = await acceptedRows(connection, shape, scan)
-  await run(`CREATE OR REPLACE TEMP TABLE tiles AS ${tilesSql(shape, rows.relation)}`)
+  await read(`CREATE OR REPLACE TEMP TABLE tiles AS ${tilesSql(shape, rows.relation)}`, scan.rows)
   const accepted = rows.accepted ?? (await count(connection, 'SELECT coalesce(sum(n), 0) FROM tiles'))
   const rowsRejected = scan.rejectedBefore + scan.rows - accepted
   const rowsRead = scan.rejectedBefore + scan.rows
   if (scan.rows > accepted) await readRejected(connection, scan)
-  if (rowsRejected > options.maxRejected * rowsRead) return { rowsRead, rowsRejected, staged: undefined }
+  // A share such as 0.29 is a little off as a double; one row in 10^12 more is not.
+  if (rowsRejected > options.maxRejected * rowsRead * (1 + 1e-12)) return { rowsRead, rowsRejected, staged: undefined }
 
   // A first pass that accepted every row of files that are pinned has judged for the second one too.
   const again = !set.source.rowKey && scan.rows === accepted ? scan.unjudged : rows.relation
@@ -57,18 +84,17 @@ export async function compute(
   for (const partial of shape.partials.all) {
     if (partial.kind !== 'distinct') continue
     const table = `steps_${partial.id}`
-    await run(`CREATE OR REPLACE TEMP TABLE item_blocks AS ${itemBlocksSql(shape, again, partial, last)}`)
+    await read(`CREATE OR REPLACE TEMP TABLE item_blocks AS ${itemBlocksSql(shape, again, partial, last)}`, scan.rows)
     await run(`CREATE OR REPLACE TEMP TABLE ${table} AS ${distinctStepsSql(shape, partial, 'item_blocks')}`)
     await run('DROP TABLE item_blocks')
     steps.push(table)
   }
-  options.onProgress({ stage: 'compute', done: 0, total: null })
+  options.onProgress({ stage: 'compute', unit: 'rows', done: 0, total: null })
   await run(`CREATE OR REPLACE TEMP TABLE grid AS ${gridSql(shape, 'tiles', last)}`)
   await run('DROP TABLE tiles')
   await run(`CREATE OR REPLACE TEMP TABLE windows AS ${windowsSql(shape, await withMoments(connection, shape), steps)}`)
   for (const table of ['grid', ...steps]) await run(`DROP TABLE ${table}`)
   const staged = await stage(connection, shape, options)
-  await run('DROP TABLE windows')
   return { rowsRead, rowsRejected, staged }
 }
 
@@ -120,7 +146,7 @@ async function stage(
   let written = 0
   for (const range of rangesOf(cutoffs, Math.max(1, Math.floor(VALUES_PER_FILE / columns.length)))) {
     options.signal.throwIfAborted()
-    options.onProgress({ stage: 'write', done: written, total: rows })
+    options.onProgress({ stage: 'write', unit: 'rows', done: written, total: rows })
     const part = `(SELECT * FROM windows WHERE i BETWEEN ${range.first} AND ${range.last})`
     const path = join(options.scratchDir, `staged-${files.length}.parquet`)
     const file = await writeParquet(connection, `${resultSql(shape, part)} ORDER BY ${order}`, columns, path)

@@ -10,16 +10,24 @@ import type { FileGroup, NamedColumn } from './fileGroups.ts'
 import { isDiskFull, physicalColumns, unreadable } from './fileGroups.ts'
 import { tableAppender } from './rowWriter.ts'
 import { fileList, identifier, literal } from './sql.ts'
+import { runWatched } from './watched.ts'
+
+interface LoadOptions {
+  table: string
+  scratchDir: string
+  /** Is told the share that is done, from 0 to 1. */
+  onShare: (share: number) => void
+}
 
 /** Loads one file; `malformed` are the rows that could not be parsed. */
 export async function loadCsv(
   connection: DuckDBConnection,
   file: PinnedFile,
   dialect: CsvDialect,
-  { table, scratchDir }: { table: string; scratchDir: string },
+  { table, ...more }: LoadOptions,
 ): Promise<{ group: FileGroup; malformed: RejectedRow[] }> {
   const columns = await csvColumns(file, dialect)
-  await parse(connection, file, columns, dialect, { table: `${table}_parsed`, scratchDir })
+  await parse(connection, file, columns, dialect, { table: `${table}_parsed`, ...more })
   const malformed = await malformedRows(connection, file, columns, dialect)
   const folders = Object.entries(file.partition).map(([name, value]) => `, ${literal(value)} AS ${identifier(name)}`)
   // Parsed rows are numbered among themselves, so each malformed row moves those after it by one.
@@ -44,12 +52,12 @@ async function parse(
   file: PinnedFile,
   columns: readonly NamedColumn[],
   dialect: CsvDialect,
-  { table, scratchDir }: { table: string; scratchDir: string },
+  { table, scratchDir, onShare }: LoadOptions,
 ): Promise<void> {
   const plain = file.compression === 'none' ? file.path : join(scratchDir, `${table}.csv`)
   try {
     if (plain !== file.path) await decompressTo(plain, file)
-    await connection.run(`CREATE OR REPLACE TEMP TABLE ${table} AS ${parseSql(plain, columns, dialect)}`)
+    await runWatched(connection, `CREATE OR REPLACE TEMP TABLE ${table} AS ${parseSql(plain, columns, dialect)}`, onShare)
   } catch (error) {
     throw isDiskFull(error) ? error : unreadable(file, error)
   } finally {

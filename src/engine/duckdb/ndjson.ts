@@ -37,6 +37,7 @@ export async function loadNdjson(
     counts.rejected += rejected.filter(row => !row.refusedByKey).length
     if (kept.length > 0) appender.append({ rows: kept.length, columns: fields.map((_, at) => kept.map(row => row[at]!)) })
     if (rejected.length > 0) await request.onRejected(rejected)
+    request.onProgress({ stage: 'read', unit: 'rows', done: counts.kept + counts.rejected, total: null })
     kept = []
     rejected = []
   }

@@ -47,6 +47,8 @@ export async function prepareScan(connection: DuckDBConnection, request: ScanReq
     const { group, malformed } = await loadCsv(connection, file, source.csv, {
       table: `csv${at}`,
       scratchDir: request.scratchDir,
+      onShare: share =>
+        request.onProgress({ stage: 'read', unit: 'bytes', done: Math.round(share * file.size), total: file.size }),
     })
     groups.push(...decodedGroups(source, [group]))
     rejectedBefore += malformed.length

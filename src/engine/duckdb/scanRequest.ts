@@ -1,5 +1,5 @@
 /** What is asked of a scan, and the SQL that follows from the source's definition alone. */
-import type { RejectedRow } from '../../domain/engine.ts'
+import type { Progress, RejectedRow } from '../../domain/engine.ts'
 import type { Field } from '../../domain/schema.ts'
 import type { PinnedInputs, SourceDefinition } from '../../domain/source.ts'
 import { identifier } from './sql.ts'
@@ -12,6 +12,7 @@ export interface ScanRequest {
   setName: string
   scratchDir: string
   onRejected: (rows: RejectedRow[]) => Promise<void>
+  onProgress: (progress: Progress) => void
   signal: AbortSignal
 }
 

@@ -3,6 +3,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { DataError, InvariantError, QuernError, TransientError } from '../../domain/errors.ts'
 import { OVERFLOW_MARK } from './featureSql.ts'
+import { enableProgress } from './watched.ts'
 
 export interface DuckDBOptions {
   /** Bytes that the engine may hold in memory; past it, it spills to `scratchDir`. */
@@ -42,6 +43,7 @@ export class DuckDBSession {
     })
     const connection = await instance.connect()
     await connection.run(`SET TimeZone = 'UTC'`)
+    await enableProgress(connection)
     return { instance, connection }
   }
 
