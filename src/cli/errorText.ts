@@ -1,6 +1,15 @@
 /** An error as people read it: what, what next, and its stable code. */
-import type { QuernError } from '../domain/errors.ts'
-import { FaultsError } from '../domain/errors.ts'
+import { EXIT, FaultsError, QuernError } from '../domain/errors.ts'
+import { VERSION } from '../version.ts'
+
+/** Whether an error is one that quern raises on purpose. */
+export const isExpected = (error: unknown): error is QuernError => error instanceof QuernError && error.exitCode !== EXIT.defect
+
+export function defectText(error: unknown): string {
+  const what = error instanceof Error ? error.stack : String(error)
+  return `quern ${VERSION} on Node ${process.versions.node} failed unexpectedly: ${what}
+This is a defect of quern: please report it with the lines above and what you ran.`
+}
 
 export function errorText(error: QuernError): string {
   if (error instanceof FaultsError) return error.message

@@ -1,11 +1,11 @@
 /** The program: the only place that ends the process. */
 import { Command, CommanderError } from 'commander'
 import type { App } from '../app.ts'
-import { EXIT, QuernError } from '../domain/errors.ts'
+import { EXIT } from '../domain/errors.ts'
 import { VERSION } from '../version.ts'
 import type { CommandRow, Flags } from './command.ts'
 import { COMMANDS } from './commands.ts'
-import { errorText } from './errorText.ts'
+import { defectText, errorText, isExpected } from './errorText.ts'
 import { note } from './output.ts'
 
 const interrupted = new AbortController()
@@ -85,11 +85,6 @@ function report(error: unknown): number {
     note('interrupted: nothing half-done is visible, the next run carries on')
     return exitOnInterrupt
   }
-  if (error instanceof QuernError && error.exitCode !== EXIT.defect) {
-    note(errorText(error))
-    return error.exitCode
-  }
-  note(`quern ${VERSION} on Node ${process.versions.node} failed unexpectedly: ${(error as Error).stack ?? String(error)}`)
-  note('This is a defect of quern: please report it with the lines above and what you ran.')
-  return EXIT.defect
+  note(isExpected(error) ? errorText(error) : defectText(error))
+  return isExpected(error) ? error.exitCode : EXIT.defect
 }

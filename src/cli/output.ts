@@ -51,6 +51,9 @@ export function tableText(header: readonly string[], rows: readonly (readonly st
   return [strong(line(header)), ...rows.map(line)].join('\n')
 }
 
+/** `1 file`, `2,000 files`. */
+export const counted = (count: number, noun: string): string => `${number(count)} ${noun}${count === 1 ? '' : 's'}`
+
 export const number = (value: number): string => value.toLocaleString('en')
 
 export function bytes(size: number): string {

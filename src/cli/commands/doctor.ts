@@ -5,7 +5,7 @@ import { EXIT, QuernError, TransientError, worstExitCode } from '../../domain/er
 import { loadDefinitions } from '../../registry.ts'
 import type { CommandContext } from '../command.ts'
 import { errorText } from '../errorText.ts'
-import { bytes, printJson, printLine } from '../output.ts'
+import { bytes, counted, printJson, printLine } from '../output.ts'
 
 export async function doctor({ app: build, flags }: CommandContext): Promise<number> {
   const app = await build()
@@ -27,12 +27,12 @@ export async function doctor({ app: build, flags }: CommandContext): Promise<num
   await examine('engine', async () => `${app.engine.name} ${await app.engine.version()}`)
   await examine('limits', async () => {
     const { memoryBytes, threads } = await app.engine.limits()
-    return `${bytes(memoryBytes)} of memory, ${threads} threads`
+    return `${bytes(memoryBytes)} of memory, ${counted(threads, 'thread')}`
   })
   await examine('store', () => probeStore(app))
-  await examine('definitions', async () => `${(await loadDefinitions(app.config.projectDir)).length} feature sets`)
+  await examine('definitions', async () => counted((await loadDefinitions(app.config.projectDir)).length, 'feature set'))
   for (const set of await loadDefinitions(app.config.projectDir).catch(() => [])) {
-    await examine(`source ${set.source.name}`, async () => `${(await app.sourceOf(set).pin([])).files.length} files`)
+    await examine(`source ${set.source.name}`, async () => counted((await app.sourceOf(set).pin([])).files.length, 'file'))
   }
   return worstExitCode(codes)
 }

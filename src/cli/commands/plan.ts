@@ -5,7 +5,7 @@ import { loadDefinitions } from '../../registry.ts'
 import { planFeatureSet } from '../../run/runFeatureSet.ts'
 import type { CommandContext } from '../command.ts'
 import { untilFlag } from '../flags.ts'
-import { bytes, number, printJson, printLine } from '../output.ts'
+import { bytes, counted, printJson, printLine } from '../output.ts'
 
 export async function plan({ app: build, args, flags }: CommandContext): Promise<number> {
   const app = await build()
@@ -29,9 +29,9 @@ export async function plan({ app: build, args, flags }: CommandContext): Promise
         stale: [],
       })
     } else if (runs) {
-      const of = rows === null ? '' : `${number(rows)} rows, `
+      const of = rows === null ? '' : `${counted(rows, 'row')}, `
       printLine(
-        `${set.name}: run (${plan.reason}): reads ${of}${bytes(size)} in ${number(files)} files, cutoffs through ${formatInstantShort(plan.through)}`,
+        `${set.name}: run (${plan.reason}): reads ${of}${bytes(size)} in ${counted(files, 'file')}, cutoffs through ${formatInstantShort(plan.through)}`,
       )
     } else {
       printLine(`${set.name}: unchanged (${plan.reason})`)

@@ -6,9 +6,9 @@ import { loadDefinitions } from '../../registry.ts'
 import type { RunResult } from '../../run/runFeatureSet.ts'
 import { runFeatureSet } from '../../run/runFeatureSet.ts'
 import type { CommandContext } from '../command.ts'
-import { errorText } from '../errorText.ts'
+import { defectText, errorText, isExpected } from '../errorText.ts'
 import { shareFlag, untilFlag } from '../flags.ts'
-import { instantOrNull, note, number, printJson, printLine } from '../output.ts'
+import { counted, instantOrNull, note, number, printJson, printLine } from '../output.ts'
 import { progressLine } from '../progress.ts'
 
 export async function run({ app: build, args, flags }: CommandContext): Promise<number> {
@@ -35,10 +35,10 @@ export async function run({ app: build, args, flags }: CommandContext): Promise<
       codes.push(EXIT.done)
     } catch (error) {
       progress.clear()
-      if (app.signal.aborted || !(error instanceof QuernError)) throw error
-      if (flags.json) printJson(await failedLine(set, error, app.store, seconds()))
-      note(errorText(error))
-      codes.push(error.exitCode)
+      if (app.signal.aborted) throw error
+      if (flags.json) printJson(await failedLine(set, error as Error, app.store, seconds()))
+      note(isExpected(error) ? errorText(error) : defectText(error))
+      codes.push(isExpected(error) ? error.exitCode : EXIT.defect)
     }
   }
   return worstExitCode(codes)
@@ -57,7 +57,7 @@ function jsonLine(set: FeatureSet, result: RunResult, seconds: number): object {
 
 async function failedLine(
   set: FeatureSet,
-  error: QuernError,
+  error: Error,
   store: { table(path: string): { snapshot(at: 'latest'): Promise<{ version: number } | undefined> } },
   seconds: number,
 ): Promise<object> {
@@ -65,10 +65,11 @@ async function failedLine(
     .table(`features/${set.name}`)
     .snapshot('latest')
     .catch(() => undefined)
-  const count = (name: string): number => (typeof error.values[name] === 'number' ? (error.values[name] as number) : 0)
+  const { code, hint, values }: Partial<QuernError> = error instanceof QuernError ? error : { code: 'defect.unexpected' }
+  const count = (name: string): number => (typeof values?.[name] === 'number' ? (values[name] as number) : 0)
   return {
     name: set.name,
-    outcome: error.code === 'transient.conflict' ? 'conflict' : 'failed',
+    outcome: code === 'transient.conflict' ? 'conflict' : 'failed',
     version: latest?.version ?? null,
     rowsRead: count('rowsRead'),
     rowsRejected: count('rowsRejected'),
@@ -77,8 +78,8 @@ async function failedLine(
     through: null,
     seconds,
     reason: error.message,
-    code: error.code,
-    hint: error.hint,
+    code,
+    hint,
   }
 }
 
@@ -86,7 +87,7 @@ function textLine(set: FeatureSet, result: RunResult, seconds: number): string {
   if (result.outcome === 'unchanged')
     return `${set.name}: unchanged${result.version === null ? '' : ` at version ${result.version}`} (${result.reason})`
   const { first, last, count } = result.cutoffs!
-  const range = `${number(count)} cutoffs from ${formatInstantShort(first)} to ${formatInstantShort(last)}`
+  const range = `${counted(count, 'cutoff')} from ${formatInstantShort(first)} to ${formatInstantShort(last)}`
   const rejected = result.rowsRejected > 0 ? `, ${number(result.rowsRejected)} rejected` : ''
-  return `${set.name}: committed version ${result.version} (${result.reason}): ${number(result.rowsRead)} rows read${rejected}, ${number(result.rowsWritten)} rows written, ${range}, ${seconds.toFixed(1)} s`
+  return `${set.name}: committed version ${result.version} (${result.reason}): ${counted(result.rowsRead, 'row')} read${rejected}, ${counted(result.rowsWritten, 'row')} written, ${range}, ${seconds.toFixed(1)} s`
 }

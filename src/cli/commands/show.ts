@@ -7,7 +7,7 @@ import { formatInstant } from '../../domain/time.ts'
 import { resolveRef } from '../../run/resolveRef.ts'
 import { recordedInputs } from '../../run/runFeatureSet.ts'
 import type { CommandContext } from '../command.ts'
-import { bytes, number, printJson, printLine, strong, tableText } from '../output.ts'
+import { bytes, counted, number, printJson, printLine, strong, tableText } from '../output.ts'
 
 export async function show({ app: build, args, flags }: CommandContext): Promise<number> {
   const { store } = await build()
@@ -32,7 +32,7 @@ export async function show({ app: build, args, flags }: CommandContext): Promise
     return EXIT.done
   }
   printLine(
-    `${strong(`${name}@${snapshot.version}`)}  ${number(rows)} rows, ${bytes(size)} in ${snapshot.files.length} files, committed ${formatInstant(snapshot.committedAt)}`,
+    `${strong(`${name}@${snapshot.version}`)}  ${counted(rows, 'row')}, ${bytes(size)} in ${counted(snapshot.files.length, 'file')}, committed ${formatInstant(snapshot.committedAt)}`,
   )
   if (lineage) {
     if (lineage.definition.description) printLine(lineage.definition.description)
