@@ -245,6 +245,34 @@ describe.concurrent('quern run', () => {
     }
   })
 
+  it('reads a version by its tag, wherever the tag is moved', async () => {
+    const cwd = ordersProject()
+    await run(cwd)
+    await run(cwd, '--full')
+    const tagged = await quern(['tag', 'orders_daily@0', 'best', '--json'], { cwd })
+    expect(documents(tagged)).toEqual([{ name: 'orders_daily', tag: 'best', version: 0, previous: null }])
+    expect((await quern(['tag', 'orders_daily', 'latest-good'], { cwd })).stdout).toBe(
+      'orders_daily: tag `latest-good` names version 1\n',
+    )
+    const [shown] = documents(await quern(['show', 'orders_daily@best', '--json'], { cwd }))
+    expect(shown).toMatchObject({ version: 0 })
+    expect((await quern(['tag', 'orders_daily@latest-good', 'best'], { cwd })).stdout).toContain('names version 1 (was 0)')
+    const logged = documents(await quern(['log', 'orders_daily', '--json'], { cwd }))
+    expect(logged.map(({ tags }) => tags)).toEqual([['best', 'latest-good'], []])
+    expect(documents(await quern(['ls', '--json'], { cwd }))[0]!.tags).toEqual(['best', 'latest-good'])
+    expect((await quern(['tag', 'orders_daily', 'best', '--delete'], { cwd })).stdout).toBe(
+      'orders_daily: tag `best` is gone (was 1)\n',
+    )
+    for (const args of [
+      ['orders_daily', 'best', '--delete'],
+      ['orders_daily', '12'],
+      ['orders_daily', '2026-01-01T00:00:00Z'],
+      ['orders_daily@best', 'other'],
+    ]) {
+      expect(await quern(['tag', ...args], { cwd })).toMatchObject({ code: 2, stdout: '' })
+    }
+  })
+
   it('finds the store beside quern.config.ts from any folder below it', async () => {
     const cwd = ordersProject()
     expect((await run(join(cwd, 'data'))).code).toBe(0)

@@ -21,6 +21,7 @@ export interface Flags {
   columns?: string
   where?: string
   latest?: boolean
+  delete?: boolean
 }
 
 export interface CommandRow {

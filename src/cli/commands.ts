@@ -75,6 +75,13 @@ export const COMMANDS: CommandRow[] = [
     load: async () => (await import('./commands/read.ts')).read,
   },
   {
+    name: 'tag',
+    args: '<ref> <tag>',
+    summary: 'name a version, or move the name',
+    flags: [['--delete', 'take the name away']],
+    load: async () => (await import('./commands/tag.ts')).tag,
+  },
+  {
     name: 'rejected',
     args: '<source>',
     summary: 'refused rows and their reasons',

@@ -22,6 +22,7 @@ import { Log } from './log.ts'
 import type { LogState } from './logState.ts'
 import { parseSchema, schemaString } from './schema.ts'
 import { parseStats, statsText } from './statistics.ts'
+import { Tags } from './tags.ts'
 
 export interface DeltaOptions {
   /** Milliseconds since the epoch. */
@@ -43,6 +44,7 @@ const ATTEMPTS = 50
 
 export function deltaTable(objects: ObjectStore, path: string, options: DeltaOptions): Table {
   const log = new Log(objects, path)
+  const tags = new Tags(objects, path)
   const keyOf = (file: string): string => `${path}/${file}`
 
   const snapshotOf = (state: LogState): Snapshot => {
@@ -75,10 +77,12 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
   }
 
   const checkpoint = async (version: number): Promise<void> => {
+    if (await log.hasCheckpoint(version)) return
     const state = (await log.stateAt(version))!
     const file = await options.writeCheckpoint(checkpointLines(state), CHECKPOINT_COLUMNS)
     const { length } = await readFile(file)
     await objects.putFile(keyOf(`${LOG}/${versionName(version)}.checkpoint.parquet`), file)
+    if (version < (await log.hint())) return
     const hint = { version, size: state.actions().length, sizeInBytes: length, numOfAddFiles: state.adds.size }
     await objects.put(keyOf(`${LOG}/_last_checkpoint`), new TextEncoder().encode(JSON.stringify(hint)))
   }
@@ -147,6 +151,15 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
 
     async putObject(name: string, bytes: Uint8Array): Promise<void> {
       await objects.putIfAbsent(keyOf(`_quern/${name}`), bytes)
+    },
+
+    tags: () => tags.all(),
+
+    async moveTag(tag: string, version: number | undefined, expected: number | undefined): Promise<'written' | 'moved'> {
+      const outcome = await tags.move(tag, version, expected)
+      // A version with a name is one that people come back to: a checkpoint keeps it as quick to open as the latest.
+      if (outcome === 'written' && version !== undefined) await checkpoint(version).catch(() => undefined)
+      return outcome
     },
 
     getObject: name => objects.get(keyOf(`_quern/${name}`)),

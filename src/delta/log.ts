@@ -28,6 +28,10 @@ export class Log {
     return `${this.path}/${LOG}/${versionName(version)}.json`
   }
 
+  async hasCheckpoint(version: number): Promise<boolean> {
+    return (await this.list(version)).checkpoints.has(version)
+  }
+
   /** Lists from `from` on; the hint of `_last_checkpoint` saves listing what lies before it. */
   async list(from: number): Promise<Listing> {
     const commits = new Map<number, ObjectEntry>()
@@ -53,12 +57,12 @@ export class Log {
 
   /** The newest version, or -1 where there is no table. */
   async latestVersion(): Promise<number> {
-    return (await this.list(await this.#hint())).latest
+    return (await this.list(await this.hint())).latest
   }
 
   /** The state at `version`, or at the latest; undefined where there is no such version. */
   async stateAt(version: number | undefined): Promise<LogState | undefined> {
-    const hint = await this.#hint()
+    const hint = await this.hint()
     let listing = await this.list(version === undefined || version >= hint ? hint : 0)
     if (listing.latest < 0 && hint > 0) listing = await this.list(0)
     const target = version ?? listing.latest
@@ -94,7 +98,8 @@ export class Log {
     return (await this.readCommit(version)).find(action => action.commitInfo)?.commitInfo
   }
 
-  async #hint(): Promise<number> {
+  /** The version of the checkpoint that `_last_checkpoint` names, 0 where it names none that can be used. */
+  async hint(): Promise<number> {
     const bytes = await this.#objects.get(`${this.path}/${LOG}/_last_checkpoint`)
     if (!bytes) return 0
     try {

@@ -112,6 +112,15 @@ export interface Table {
   /** Local paths at which the engine can read the snapshot's files, in order. */
   localPaths(files: readonly TableFile[]): Promise<string[]>
 
+  /** The versions that have names, by name. */
+  tags(): Promise<ReadonlyMap<string, number>>
+
+  /**
+   * Lets `tag` name `version`, or nothing where that is undefined, if it names `expected` now (undefined: nothing). 'moved'
+   * where it does not, or where another moves it at the same time: of any number that expect the same, one receives 'written'.
+   */
+  moveTag(tag: string, version: number | undefined, expected: number | undefined): Promise<'written' | 'moved'>
+
   /** Keeps `bytes` as an immutable object that commits may refer to, under `_quern/<name>`. Equal names hold equal bytes. */
   putObject(name: string, bytes: Uint8Array): Promise<void>
   getObject(name: string): Promise<Uint8Array | undefined>

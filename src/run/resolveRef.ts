@@ -39,7 +39,13 @@ async function versionOf(table: Table, text: string): Promise<Snapshot | undefin
       hint: `Write an instant: ${text}T00:00:00Z.`,
     })
   }
-  return undefined
+  const tagged = (await table.tags()).get(text)
+  return tagged === undefined ? undefined : table.snapshot({ version: tagged })
+}
+
+/** The tags that name `version`. */
+export function namesOf(tags: ReadonlyMap<string, number>, version: number): string[] {
+  return [...tags].flatMap(([tag, tagged]) => (tagged === version ? [tag] : [])).sort()
 }
 
 export async function unknownName(store: TableStore, name: string): Promise<DefinitionError> {

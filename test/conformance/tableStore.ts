@@ -151,6 +151,22 @@ export function describeTableStore(name: string, make: (now: () => number) => Ta
       expect(await Array.fromAsync(table.history(1))).toHaveLength(1)
     })
 
+    it('names versions, and lets exactly one of eight move a name', async () => {
+      for (let id = 0n; id < 3n; id++) await table.commit(await change(id))
+      expect(await table.moveTag('best', 1, undefined)).toBe('written')
+      expect(await table.moveTag('best', 2, undefined)).toBe('moved')
+      expect(await table.moveTag('best', 2, 0)).toBe('moved')
+      const moves = await Promise.all(Array.from({ length: 8 }, (_, at) => table.moveTag('best', at % 3, 1)))
+      expect(moves.filter(outcome => outcome === 'written')).toHaveLength(1)
+      const version = moves.indexOf('written') % 3
+      expect(await table.tags()).toEqual(new Map([['best', version]]))
+      expect(await table.moveTag('best', undefined, version)).toBe('written')
+      expect(await table.tags()).toEqual(new Map())
+      expect(await table.moveTag('best', 0, undefined)).toBe('written')
+      expect(await table.tags()).toEqual(new Map([['best', 0]]))
+      expect((await table.snapshot('latest'))!.version).toBe(2)
+    })
+
     it('keeps objects beside the table', async () => {
       await table.putObject('inputs/a.json', new TextEncoder().encode('[]'))
       await table.putObject('inputs/a.json', new TextEncoder().encode('[]'))

@@ -2,7 +2,7 @@
 import { EXIT } from '../../domain/errors.ts'
 import { lineageOf } from '../../domain/lineage.ts'
 import { formatInstant } from '../../domain/time.ts'
-import { unknownName } from '../../run/resolveRef.ts'
+import { namesOf, unknownName } from '../../run/resolveRef.ts'
 import type { CommandContext } from '../command.ts'
 import { limitFlag } from '../flags.ts'
 import { number, printJson, printLine, tableText } from '../output.ts'
@@ -11,6 +11,7 @@ export async function log({ app: build, args, flags }: CommandContext): Promise<
   const { store } = await build()
   const name = args[0]!
   const rows: string[][] = []
+  const tags = await store.table(`features/${name}`).tags()
   let some = false
   for await (const { version, committedAt, operation, lineage: recorded } of store
     .table(`features/${name}`)
@@ -19,16 +20,26 @@ export async function log({ app: build, args, flags }: CommandContext): Promise<
     const lineage = lineageOf(recorded)
     const { rowsWritten = null, code = null, inputs = null, reason = '' } = lineage ?? {}
     if (flags.json)
-      printJson({ name, version, committedAt: formatInstant(committedAt), operation, rowsWritten, code, inputs, tags: [] })
+      printJson({
+        name,
+        version,
+        committedAt: formatInstant(committedAt),
+        operation,
+        rowsWritten,
+        code,
+        inputs,
+        tags: namesOf(tags, version),
+      })
     rows.push([
       String(version),
       formatInstant(committedAt).slice(0, 19),
       operation,
       rowsWritten === null ? '' : number(rowsWritten),
+      namesOf(tags, version).join(' '),
       reason,
     ])
   }
   if (!some && limitFlag(flags.limit) !== 0) throw await unknownName(store, name)
-  if (!flags.json) printLine(tableText(['version', 'committed', 'operation', 'rows', 'why'], rows, new Set([0, 3])))
+  if (!flags.json) printLine(tableText(['version', 'committed', 'operation', 'rows', 'tags', 'why'], rows, new Set([0, 3])))
   return EXIT.done
 }

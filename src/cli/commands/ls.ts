@@ -2,6 +2,7 @@
 import { EXIT } from '../../domain/errors.ts'
 import { lineageOf } from '../../domain/lineage.ts'
 import { formatInstant } from '../../domain/time.ts'
+import { namesOf } from '../../run/resolveRef.ts'
 import type { CommandContext } from '../command.ts'
 import { note, number, printJson, printLine, tableText } from '../output.ts'
 
@@ -24,7 +25,7 @@ export async function ls({ app: build, flags }: CommandContext): Promise<number>
         entities: lineage?.entities ?? null,
         lastCutoff,
         committedAt,
-        tags: [],
+        tags: namesOf(await table.tags(), snapshot.version),
         uri: table.uri,
       })
     }

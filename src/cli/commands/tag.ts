@@ -1,0 +1,33 @@
+/** `quern tag`: gives a version a name, moves the name, or takes it away. */
+import { DefinitionError, EXIT, TransientError } from '../../domain/errors.ts'
+import { resolveRef } from '../../run/resolveRef.ts'
+import type { CommandContext } from '../command.ts'
+import { printJson, printLine } from '../output.ts'
+
+export async function tag({ app: build, args, flags }: CommandContext): Promise<number> {
+  const { store } = await build()
+  const [ref, name] = args as [string, string]
+  if (!/^[a-z][a-z0-9._-]*$/i.test(name)) {
+    throw new DefinitionError('definition.tag', `\`${name}\` is no name for a tag`, {
+      hint: 'Tags are letters, digits, `.`, `_` and `-`, from a letter on.',
+    })
+  }
+  const { table, snapshot, name: set } = await resolveRef(store, ref)
+  const before = (await table.tags()).get(name)
+  if (flags.delete && before === undefined) {
+    throw new DefinitionError('definition.tag', `\`${set}\` has no tag \`${name}\``, { hint: `See \`quern log ${set}\`.` })
+  }
+  const version = flags.delete ? undefined : snapshot.version
+  if (before !== version && (await table.moveTag(name, version, before)) === 'moved') {
+    const now = (await table.tags()).get(name)
+    throw new TransientError(
+      'transient.conflict',
+      `\`${set}\`: somebody else has just moved tag \`${name}\`; ${now === undefined ? 'it is gone now' : `it names version ${now} now`}`,
+      { hint: 'Look whether that is what you wanted, and tag again if not.' },
+    )
+  }
+  const was = before === undefined || before === version ? '' : ` (was ${before})`
+  if (flags.json) printJson({ name: set, tag: name, version: version ?? null, previous: before ?? null })
+  else printLine(`${set}: tag \`${name}\` ${version === undefined ? 'is gone' : `names version ${version}`}${was}`)
+  return EXIT.done
+}

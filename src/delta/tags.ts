@@ -1,0 +1,55 @@
+/**
+ * Tags: names that people give to versions.
+ *
+ * Each move of a tag is an object of its own, `_quern/tags/<tag>/<number>.json`, and the greatest number counts. So the store's
+ * put-if-absent is the compare-and-set: of two who move a tag from the same place one writes the next number.
+ */
+import type { ObjectStore } from '../domain/objectStore.ts'
+import { versionName } from './actions.ts'
+
+interface Move {
+  /** Null where the tag was taken away. */
+  version: number | null
+}
+
+interface Place extends Move {
+  move: number
+}
+
+export class Tags {
+  readonly #objects: ObjectStore
+  readonly #folder: string
+
+  constructor(objects: ObjectStore, path: string) {
+    this.#objects = objects
+    this.#folder = `${path}/_quern/tags/`
+  }
+
+  async all(): Promise<Map<string, number>> {
+    const tags = new Map<string, number>()
+    for (const [tag, { version }] of await this.#places()) if (version !== null) tags.set(tag, version)
+    return tags
+  }
+
+  async move(tag: string, version: number | undefined, expected: number | undefined): Promise<'written' | 'moved'> {
+    const place = (await this.#places(tag)).get(tag) ?? { move: -1, version: null }
+    if ((place.version ?? undefined) !== expected) return 'moved'
+    const move: Move = { version: version ?? null }
+    const key = `${this.#folder}${tag}/${versionName(place.move + 1)}.json`
+    const outcome = await this.#objects.putIfAbsent(key, new TextEncoder().encode(JSON.stringify(move)))
+    return outcome === 'written' ? 'written' : 'moved'
+  }
+
+  async #places(only?: string): Promise<Map<string, Place>> {
+    const last = new Map<string, { move: number; key: string }>()
+    for await (const { key } of this.#objects.list(only === undefined ? this.#folder : `${this.#folder}${only}/`)) {
+      const match = /^([^/]+)\/(\d{20})\.json$/.exec(key.slice(this.#folder.length))
+      if (match) last.set(match[1]!, { move: Number(match[2]), key })
+    }
+    const places = [...last].map(async ([tag, { move, key }]): Promise<[string, Place]> => {
+      const { version } = JSON.parse(new TextDecoder().decode((await this.#objects.get(key))!)) as Move
+      return [tag, { move, version }]
+    })
+    return new Map(await Promise.all(places))
+  }
+}
