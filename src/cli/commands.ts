@@ -75,6 +75,20 @@ export const COMMANDS: CommandRow[] = [
     load: async () => (await import('./commands/read.ts')).read,
   },
   {
+    name: 'diff',
+    args: '<from> <to>',
+    summary: 'schema, rows and values that differ between two versions',
+    flags: [],
+    load: async () => (await import('./commands/diff.ts')).diff,
+  },
+  {
+    name: 'verify',
+    args: '<ref>',
+    summary: 'compute a version anew from what it recorded, and compare',
+    flags: [],
+    load: async () => (await import('./commands/verify.ts')).verify,
+  },
+  {
     name: 'tag',
     args: '<ref> <tag>',
     summary: 'name a version, or move the name',

@@ -94,6 +94,34 @@ export interface Query {
   limit?: number
 }
 
+/** Two tables whose rows have the same keys. */
+export interface Comparison {
+  left: Query
+  right: Query
+  /** Together unique on each side, and never null. */
+  keys: string[]
+  /** Floats count as equal within this share of the larger magnitude. */
+  tolerance: number
+  /** At most so many examples. */
+  limit: number
+}
+
+/** What differs in the columns that both sides have with the same type. */
+export interface Differences {
+  /** Rows that only the right side, only the left side, or both sides have, the last with other values. */
+  added: number
+  removed: number
+  changed: number
+  /** The columns with other values: in how many rows, and for numbers the largest distance. */
+  columns: { name: string; rows: number; largest: number | null }[]
+  /** The first rows that differ, by key; null where a side has no such row. */
+  examples: {
+    key: { name: string; value: Value }[]
+    left: Record<string, Value> | null
+    right: Record<string, Value> | null
+  }[]
+}
+
 /** Rows on their way into Parquet files. */
 export interface RowWriter {
   /** Takes a batch; returns when there is room for the next, so that memory stays bounded. */
@@ -133,6 +161,9 @@ export interface Engine {
 
   /** The rows of a query as one Parquet file at `path`. */
   queryParquet(query: Query, path: string): Promise<void>
+
+  /** What differs between two queries' rows. */
+  compare(comparison: Comparison): Promise<Differences>
 
   /** Frees memory and scratch files. */
   close(): Promise<void>

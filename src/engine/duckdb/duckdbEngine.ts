@@ -1,6 +1,7 @@
 /** The embedded engine: DuckDB in this process, on local files. */
 import type { Engine, Query } from '../../domain/engine.ts'
 import { arrowStream } from './arrow.ts'
+import { compareTables } from './compareTables.ts'
 import { compute } from './compute.ts'
 import { inspectInputs } from './inspect.ts'
 import { rowWriter } from './rowWriter.ts'
@@ -33,6 +34,8 @@ export function duckdbEngine(options: DuckDBOptions): Engine {
 
     queryParquet: (query, path) =>
       session.use(async connection => exportParquet(connection, await tableQuerySql(connection, query), path)),
+
+    compare: comparison => session.use(connection => compareTables(connection, comparison)),
 
     close: () => session.close(),
   }

@@ -1,0 +1,27 @@
+/** Differences between rows as people read them. */
+import type { Differences, Value } from '../domain/engine.ts'
+import type { TableColumn } from '../domain/tableStore.ts'
+import { cellText, counted, number } from './output.ts'
+
+/** @param sides what the left and the right side are called */
+export function differencesText(
+  { added, removed, changed, columns, examples }: Differences,
+  types: readonly TableColumn[],
+  [left, right]: [string, string],
+): string {
+  const isInstant = (name: string): boolean => types.find(column => column.name === name)?.type.kind === 'timestamp'
+  const cell = (name: string, value: Value): string => (value === null ? 'null' : cellText(value, isInstant(name)))
+  const lines = [`rows: ${number(added)} only ${right}, ${number(removed)} only ${left}, ${number(changed)} with other values`]
+  for (const { name, rows, largest } of columns) {
+    lines.push(`  ${name}: ${counted(rows, 'row')}${largest === null ? '' : `, by at most ${Number(largest.toPrecision(6))}`}`)
+  }
+  for (const { key, left: a, right: b } of examples) {
+    const row = key.map(({ name, value }) => cell(name, value)).join(' @ ')
+    if (!a || !b) lines.push(`  ${row}: only ${a ? left : right}`)
+    else {
+      const moved = Object.keys(a).filter(name => a[name] !== b[name])
+      lines.push(`  ${row}: ${moved.map(name => `${name} ${cell(name, a[name]!)} -> ${cell(name, b[name]!)}`).join(', ')}`)
+    }
+  }
+  return lines.join('\n')
+}

@@ -1,0 +1,85 @@
+/** What differs between two tables of rows with keys, in SQL. */
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { isNumeric } from '../../domain/columnType.ts'
+import type { Comparison, Differences, Value } from '../../domain/engine.ts'
+import type { TableColumn } from '../../domain/tableStore.ts'
+import { identifier } from './sql.ts'
+import { queryBatches, tableQuerySql } from './tableQuery.ts'
+
+export async function compareTables(connection: DuckDBConnection, comparison: Comparison): Promise<Differences> {
+  const { left, right, keys } = comparison
+  const [a, b] = [await tableQuerySql(connection, left), await tableQuerySql(connection, right)]
+  const columns = comparedColumns(comparison)
+  // Keys are never null, so a null key says that a side has no such row.
+  const on = keys.map(key => `l.${identifier(key)} = r.${identifier(key)}`).join(' AND ')
+  const joined = `FROM (${a}) l FULL JOIN (${b}) r ON ${on}`
+  const [lacksLeft, lacksRight] = ['l', 'r'].map(side => `${side}.${identifier(keys[0]!)} IS NULL`) as [string, string]
+  const changed = columns.map(column => differsSql(column, comparison.tolerance))
+  const anyChanged = changed.length === 0 ? 'false' : changed.map(condition => `coalesce(${condition}, false)`).join(' OR ')
+  const both = `NOT ${lacksLeft} AND NOT ${lacksRight}`
+  const counts = [
+    `count(*) FILTER (WHERE ${lacksLeft})`,
+    `count(*) FILTER (WHERE ${lacksRight})`,
+    `count(*) FILTER (WHERE ${both} AND (${anyChanged}))`,
+    ...columns.flatMap((column, at) => [
+      `count(*) FILTER (WHERE ${both} AND ${changed[at]})`,
+      isNumeric(column.type) ? `max(${distanceSql(column)}) FILTER (WHERE ${both})` : 'NULL::DOUBLE',
+    ]),
+  ]
+  const [row] = (await connection.runAndReadAll(`SELECT ${counts.join(', ')} ${joined}`)).getRows()
+  const numbers = row!.map(value => (value === null ? null : Number(value)))
+  const features = columns.map(({ name }, at) => ({ name, rows: numbers[3 + 2 * at]!, largest: numbers[4 + 2 * at]! }))
+  return {
+    added: numbers[0]!,
+    removed: numbers[1]!,
+    changed: numbers[2]!,
+    columns: features.filter(({ rows }) => rows > 0),
+    examples: await examples(connection, comparison, columns, joined, `${lacksLeft} OR ${lacksRight} OR ${anyChanged}`),
+  }
+}
+
+/** Those that both sides have, with the same type. */
+function comparedColumns({ left, right, keys }: Comparison): TableColumn[] {
+  return left.columns.filter(({ name, type }) => {
+    const other = right.columns.find(column => column.name === name)
+    return other && JSON.stringify(other.type) === JSON.stringify(type) && !keys.includes(name)
+  })
+}
+
+const isFloat = ({ type }: TableColumn): boolean => type.kind === 'double' || type.kind === 'float'
+
+function differsSql(column: TableColumn, tolerance: number): string {
+  const [l, r] = [`l.${identifier(column.name)}`, `r.${identifier(column.name)}`]
+  const distinct = `${l} IS DISTINCT FROM ${r}`
+  if (!isFloat(column)) return `(${distinct})`
+  const close = `abs(${l} - ${r}) <= ${tolerance} * greatest(abs(${l}), abs(${r}))`
+  return `(${distinct} AND NOT coalesce(${close}, false))`
+}
+
+const distanceSql = ({ name }: TableColumn): string => `abs(l.${identifier(name)}::DOUBLE - r.${identifier(name)}::DOUBLE)`
+
+async function examples(
+  connection: DuckDBConnection,
+  { keys, limit }: Comparison,
+  columns: readonly TableColumn[],
+  joined: string,
+  differs: string,
+): Promise<Differences['examples']> {
+  const key = keys.map(name => `coalesce(l.${identifier(name)}, r.${identifier(name)})`)
+  const presence = ['l', 'r'].map(side => `${side}.${identifier(keys[0]!)} IS NOT NULL`)
+  const values = columns.flatMap(({ name }) => [`l.${identifier(name)}`, `r.${identifier(name)}`])
+  const sql = `SELECT ${[...key, ...presence, ...values].map((value, at) => `${value} AS c${at}`).join(', ')} ${joined}
+    WHERE ${differs} ORDER BY ${key.map((_, at) => `c${at}`).join(', ')} LIMIT ${limit}`
+  const found: Differences['examples'] = []
+  for await (const batch of queryBatches(connection, sql)) {
+    for (let row = 0; row < batch.rows; row++) {
+      const cells = batch.columns.map(column => column[row]!)
+      const side = (offset: number): Record<string, Value> | null =>
+        cells[keys.length + offset] === true
+          ? Object.fromEntries(columns.map(({ name }, at) => [name, cells[keys.length + 2 + 2 * at + offset]!]))
+          : null
+      found.push({ key: keys.map((name, at) => ({ name, value: cells[at]! })), left: side(0), right: side(1) })
+    }
+  }
+  return found
+}
