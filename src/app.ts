@@ -11,7 +11,7 @@ import type { Instant } from './domain/time.ts'
 import { checkpointWriter } from './engine/duckdb/checkpointWriter.ts'
 import { duckdbEngine } from './engine/duckdb/duckdbEngine.ts'
 import { localObjectStore } from './objects/localObjectStore.ts'
-import type { Parts } from './run/runFeatureSet.ts'
+import type { Parts } from './run/parts.ts'
 import { objectsSource } from './sources/objects/objectsSource.ts'
 import { VERSION } from './version.ts'
 

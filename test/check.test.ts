@@ -62,7 +62,12 @@ transforms/o.ts: \`orders_daily\`: feature \`Bad\`: is no name
     ['no window', { features: 'a: count().over()' }, /feature `a`: has no windows/],
     ['a window that stands twice', { features: "a: count().over('1d', '1d')" }, /window `1d` stands twice/],
     ['a source that is no local path', { uri: 's3://bucket/x' }, /uri: `s3:\/\/bucket\/x` is no local path/],
-    ['a policy for late rows that is not there yet', { set: "late: 'asKnown'," }, /late: 'asKnown' is not available/],
+    [
+      'a policy for late rows that needs a known time',
+      { set: "late: 'asKnown'," },
+      /late: 'asKnown' needs to know when rows became known/,
+    ],
+    ['a policy for late rows that is none', { set: "late: 'never'," }, /late: `never` is no policy/],
     [
       'a wrong CSV option',
       { source: "csv: { delimiter: ';;', quotes: 'x' }," },

@@ -22,6 +22,12 @@ export interface Flags {
   where?: string
   latest?: boolean
   delete?: boolean
+  acceptLoss?: boolean
+  from?: string
+  to?: string
+  chunk?: string
+  apply?: boolean
+  retain?: string
 }
 
 export interface CommandRow {

@@ -25,6 +25,7 @@ export const COMMANDS: CommandRow[] = [
     flags: [
       ['--until <instant>', 'as if it were then; default now'],
       ['--full', 'as if everything had to be computed'],
+      ['--accept-loss', 'as if input files that are gone did not matter'],
     ],
     load: async () => (await import('./commands/plan.ts')).plan,
   },
@@ -36,8 +37,22 @@ export const COMMANDS: CommandRow[] = [
       ['--until <instant>', 'publish the cutoffs that are due then; default now'],
       ['--full', 'compute everything, whatever is there'],
       ['--max-rejected <share>', 'rows that may be rejected, such as 1% or 0.01'],
+      ['--accept-loss', 'go on without the rows of input files that are gone'],
     ],
     load: async () => (await import('./commands/run.ts')).run,
+  },
+  {
+    name: 'backfill',
+    args: '<name>',
+    summary: 'compute a range of cutoffs anew, in chunks; goes on where it was interrupted',
+    flags: [
+      ['--from <instant>', 'the first cutoff'],
+      ['--to <instant>', 'the end of the range, not included'],
+      ['--chunk <duration>', 'how much one commit covers; default as much as the longest window'],
+      ['--max-rejected <share>', 'rows that may be rejected, such as 1% or 0.01'],
+      ['--accept-loss', 'go on without the rows of input files that are gone'],
+    ],
+    load: async () => (await import('./commands/backfill.ts')).backfill,
   },
   {
     name: 'ls',
@@ -94,6 +109,23 @@ export const COMMANDS: CommandRow[] = [
     summary: 'name a version, or move the name',
     flags: [['--delete', 'take the name away']],
     load: async () => (await import('./commands/tag.ts')).tag,
+  },
+  {
+    name: 'compact',
+    args: '<name>',
+    summary: 'write the same rows into fewer files',
+    flags: [],
+    load: async () => (await import('./commands/compact.ts')).compact,
+  },
+  {
+    name: 'vacuum',
+    args: '<name>',
+    summary: 'list what no version needs that is kept; tagged versions always are',
+    flags: [
+      ['--retain <duration>', 'versions younger than this are kept; default 30d'],
+      ['--apply', 'delete it'],
+    ],
+    load: async () => (await import('./commands/vacuum.ts')).vacuum,
   },
   {
     name: 'rejected',

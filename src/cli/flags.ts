@@ -3,13 +3,20 @@ import { DefinitionError } from '../domain/errors.ts'
 import type { Instant } from '../domain/time.ts'
 import { requireInstant } from '../domain/time.ts'
 
-/** `--until`, inclusive; now where it is absent, never later. */
-export function untilFlag(text: string | undefined, now: Instant): Instant {
+/** `--until`; now where it is absent, never later. */
+export function untilFlag(text: string | undefined, now: Instant, flag = '--until'): Instant {
   if (text === undefined) return now
-  const until = requireInstant(text, '--until')
+  const until = requireInstant(text, flag)
   if (until <= now) return until
-  throw new DefinitionError('definition.until', `--until: \`${text}\` lies in the future`, {
-    hint: 'Name an instant that has passed, or leave it out for now.',
+  throw new DefinitionError('definition.until', `${flag}: \`${text}\` lies in the future`, {
+    hint: `Name an instant that has passed${flag === '--until' ? ', or leave it out for now' : ''}.`,
+  })
+}
+
+export function requireFlag(text: string | undefined, flag: string): string {
+  if (text !== undefined) return text
+  throw new DefinitionError('definition.flag', `${flag} is missing`, {
+    hint: `Write ${flag} and an instant, such as 2026-01-31T00:00:00Z.`,
   })
 }
 

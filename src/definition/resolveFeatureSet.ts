@@ -47,7 +47,13 @@ export function resolveFeatureSet(
   if (!(maxRejected >= 0 && maxRejected <= 1))
     fault('maxRejected', `\`${maxRejected}\` is no share`, 'Give a number from 0 to 1.')
   const late = options.late ?? (source?.knownTime === undefined ? 'restate' : 'asKnown')
-  if (late !== 'restate') fault('late', `'${late}' is not available in this version`, "Write `late: 'restate'`.")
+  if (late !== 'restate' && late !== 'asKnown') fault('late', `\`${late}\` is no policy`, "Write 'restate' or 'asKnown'.")
+  if (late === 'asKnown' && source && source.knownTime === undefined)
+    fault(
+      'late',
+      `'asKnown' needs to know when rows became known`,
+      "Declare the source's `knownTime`, or write `late: 'restate'`.",
+    )
   if (!source) return { faults }
 
   const fields = new Map(source.schema.fields.map(field => [field.name, field]))

@@ -13,15 +13,17 @@ import type {
   TableFile,
   VersionSelector,
 } from '../domain/tableStore.ts'
-import type { Action, AddAction, CommitInfo } from './actions.ts'
+import type { Action, AddAction } from './actions.ts'
 import { CHECKPOINT_INTERVAL, LOG, versionName } from './actions.ts'
 import type { CheckpointWriter } from './checkpoint.ts'
 import { CHECKPOINT_COLUMNS, checkpointLines } from './checkpoint.ts'
+import { heldBy, logBefore } from './cleanUp.ts'
+import { addAction, commitInfo, headActions, removeActions, txnActions } from './commitActions.ts'
 import { stringify } from './exactJson.ts'
 import { Log } from './log.ts'
 import type { LogState } from './logState.ts'
-import { parseSchema, schemaString } from './schema.ts'
-import { parseStats, statsText } from './statistics.ts'
+import { parseSchema } from './schema.ts'
+import { parseStats } from './statistics.ts'
 import { Tags } from './tags.ts'
 
 export interface DeltaOptions {
@@ -30,14 +32,6 @@ export interface DeltaOptions {
   /** Written into every commit, such as `quern/0.1.0`. */
   engineInfo: string
   writeCheckpoint: CheckpointWriter
-}
-
-/** Old versions stay: other programs' clean-up keeps what is younger than this. */
-const KEPT = 'interval 36500 days'
-const CONFIGURATION = {
-  'delta.deletedFileRetentionDuration': KEPT,
-  'delta.logRetentionDuration': KEPT,
-  'delta.checkpointInterval': String(CHECKPOINT_INTERVAL),
 }
 
 const ATTEMPTS = 50
@@ -54,6 +48,7 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
       version: state.version,
       committedAt: BigInt(state.commitInfo?.timestamp ?? 0) * 1000n,
       columns,
+      description: state.metaData!.description,
       properties: state.metaData!.configuration ?? {},
       files: [...state.adds.values()].map(add => tableFile(add, columns)),
       transactions: new Map([...state.transactions.values()].map(txn => [txn.appId, BigInt(txn.version)])),
@@ -61,10 +56,15 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
     }
   }
 
+  /** Commits' timestamps rise, so half of the versions can be left out at each look. */
   const versionAsOf = async (instant: bigint): Promise<number | undefined> => {
-    for (let version = await log.latestVersion(); version >= 0; version--) {
-      const info = await log.commitInfo(version)
-      if (info && BigInt(info.timestamp) * 1000n <= instant) return version
+    let [low, high] = [await log.oldestVersion(), await log.latestVersion()]
+    while (low <= high) {
+      const middle = Math.ceil((low + high) / 2)
+      const info = await log.commitInfo(middle)
+      if (BigInt(info?.timestamp ?? 0) * 1000n > instant) high = middle - 1
+      else if (low === high) return low
+      else low = middle
     }
     return undefined
   }
@@ -74,6 +74,19 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
     const bytes = new TextEncoder().encode(`${actions.map(action => stringify(action)).join('\n')}\n`)
     if ((await objects.putIfAbsent(log.commitKey(version), bytes)) === 'written') return 'won'
     return (await log.commitInfo(version))?.txnId === txnId ? 'won' : 'lost'
+  }
+
+  /** Copies, so that no clean-up of old versions can take them away; undefined where one is gone. */
+  const restoredAdds = async ({ restore }: TableChange): Promise<Action[] | undefined> => {
+    const adds: Action[] = []
+    if (!restore) return adds
+    const state = (await log.stateAt(restore.version))!
+    for (const from of restore.paths) {
+      const path = `part-${randomUUID()}.parquet`
+      if (!(await objects.copy(keyOf(decodeURIComponent(from)), keyOf(path)))) return undefined
+      adds.push({ add: { ...state.adds.get(from)!, path, dataChange: true } })
+    }
+    return adds
   }
 
   const checkpoint = async (version: number): Promise<void> => {
@@ -103,18 +116,22 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
     async commit(change: TableChange): Promise<CommitOutcome> {
       const columns = change.schema?.columns ?? change.base!.columns
       const files = await moveIn(objects, keyOf, change.add)
+      const restored = await restoredAdds(change)
+      if (!restored) return { outcome: 'conflict', latest: await log.latestVersion() }
       const txnId = randomUUID()
       let base = change.base
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         const version = (base?.version ?? -1) + 1
         const timestamp = Math.max(Math.floor(options.now()), Number((base?.committedAt ?? -1n) / 1000n) + 1)
         const info = commitInfo(change, timestamp, txnId, options.engineInfo)
-        const adds = files.map(({ name, staged }) => addAction(name, staged, columns, timestamp))
+        const dataChange = change.dataChange ?? true
+        const adds = files.map(({ name, staged }) => addAction(name, staged, { columns, timestamp, dataChange }))
         const actions = [
           info,
           ...headActions(change, base, timestamp),
           ...txnActions(change, timestamp),
           ...removeActions(change, timestamp),
+          ...restored,
           ...adds,
         ]
         if ((await tryCommit(version, actions, txnId)) === 'won') {
@@ -135,7 +152,9 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
 
     async *history(limit = Number.POSITIVE_INFINITY): AsyncIterable<CommitRecord> {
       const latest = await log.latestVersion()
-      for (let version = latest; version >= 0 && latest - version < limit; version--) {
+      // Only a whole history needs to know where it begins.
+      const oldest = latest - limit < 0 ? await log.oldestVersion() : 0
+      for (let version = latest; version >= oldest && latest - version < limit; version--) {
         const info = await log.commitInfo(version)
         yield {
           version,
@@ -149,8 +168,28 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
     localPaths: (files: readonly TableFile[]) =>
       Promise.all(files.map(file => objects.localPath(keyOf(decodeURIComponent(file.path))))),
 
+    isWhole: async ({ files }) => {
+      const sizes = await Promise.all(files.map(file => objects.size(keyOf(decodeURIComponent(file.path)))))
+      return sizes.every(size => size !== undefined)
+    },
+
     async putObject(name: string, bytes: Uint8Array): Promise<void> {
       await objects.putIfAbsent(keyOf(`_quern/${name}`), bytes)
+    },
+
+    async *contents() {
+      for await (const { key, ...entry } of objects.list(keyOf(''))) yield { name: key.slice(path.length + 1), ...entry }
+    },
+
+    heldBy: versions => heldBy(log, versions),
+
+    async logBefore(version: number): Promise<string[]> {
+      await checkpoint(version)
+      return (await logBefore(log, version)).map(key => key.slice(path.length + 1))
+    },
+
+    async remove(names: readonly string[]): Promise<void> {
+      for (const name of names) await objects.delete(keyOf(name))
     },
 
     tags: () => tags.all(),
@@ -163,6 +202,13 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
     },
 
     getObject: name => objects.get(keyOf(`_quern/${name}`)),
+
+    putObjectFile: (name, localPath) => objects.putFile(keyOf(`_quern/${name}`), localPath),
+
+    objectPath: async name => {
+      const key = keyOf(`_quern/${name}`)
+      return (await objects.size(key)) === undefined ? undefined : objects.localPath(key)
+    },
   }
 }
 
@@ -190,64 +236,6 @@ function canRebase(change: TableChange, base: Snapshot | undefined, latest: Snap
   const columns = JSON.stringify(change.schema?.columns ?? base?.columns)
   if (JSON.stringify(latest.columns) !== columns) return false
   return Object.keys(change.transactions ?? {}).every(appId => latest.transactions.get(appId) === base?.transactions.get(appId))
-}
-
-function commitInfo(change: TableChange, timestamp: number, txnId: string, engineInfo: string): Action {
-  const info: CommitInfo = {
-    timestamp,
-    operation: 'WRITE',
-    operationParameters: { mode: change.remove.length > 0 ? 'Overwrite' : 'Append', operation: change.operation },
-    engineInfo,
-    txnId,
-    quern: change.lineage,
-  }
-  return { commitInfo: info }
-}
-
-function headActions(change: TableChange, base: Snapshot | undefined, timestamp: number): Action[] {
-  if (!change.schema || (base && change.base === undefined)) return []
-  const metaData = {
-    id: base?.tableId ?? randomUUID(),
-    ...(change.schema.description === undefined ? {} : { description: change.schema.description }),
-    format: { provider: 'parquet', options: {} },
-    schemaString: schemaString(change.schema.columns),
-    partitionColumns: [],
-    createdTime: timestamp,
-    configuration: base?.properties ?? CONFIGURATION,
-  }
-  return base ? [{ metaData }] : [{ protocol: { minReaderVersion: 1, minWriterVersion: 2 } }, { metaData }]
-}
-
-function txnActions(change: TableChange, timestamp: number): Action[] {
-  return Object.entries(change.transactions ?? {}).map(([appId, version]) => ({
-    txn: { appId, version, lastUpdated: timestamp },
-  }))
-}
-
-function removeActions(change: TableChange, timestamp: number): Action[] {
-  const sizes = new Map(change.base?.files.map(file => [file.path, file.size]))
-  return change.remove.map(path => ({
-    remove: {
-      path,
-      deletionTimestamp: timestamp,
-      dataChange: true,
-      extendedFileMetadata: true,
-      partitionValues: {},
-      size: sizes.get(path) ?? 0,
-    },
-  }))
-}
-
-function addAction(name: string, file: StagedFile, columns: Snapshot['columns'], timestamp: number): Action {
-  const add: AddAction = {
-    path: name,
-    partitionValues: {},
-    size: file.size,
-    modificationTime: timestamp,
-    dataChange: true,
-    stats: statsText(file.rows, columns, file.columns),
-  }
-  return { add }
 }
 
 function tableFile(add: AddAction, columns: Snapshot['columns']): TableFile {

@@ -11,12 +11,9 @@ export function deltaTableStore(objects: ObjectStore, options: DeltaOptions): Ta
     table: path => deltaTable(objects, path, options),
 
     async tables(folder: string): Promise<string[]> {
-      const names = new Set<string>()
-      for await (const { key } of objects.list(`${folder}/`)) {
-        const [name, part] = key.slice(folder.length + 1).split('/')
-        if (part === LOG) names.add(name!)
-      }
-      return [...names].sort()
+      const names = await objects.folders(`${folder}/`)
+      const there = await Promise.all(names.map(async name => (await objects.folders(`${folder}/${name}/`)).includes(LOG)))
+      return names.filter((_, at) => there[at])
     },
   }
 }

@@ -60,6 +60,13 @@ export class Log {
     return (await this.list(await this.hint())).latest
   }
 
+  /** The oldest version that can be read on its own: 0, or where a clean-up has begun the log. */
+  async oldestVersion(): Promise<number> {
+    const { commits, checkpoints } = await this.list(0)
+    const whole = [...checkpoints.keys()].filter(version => commits.has(version))
+    return commits.has(0) ? 0 : Math.min(...(whole.length > 0 ? whole : commits.keys()))
+  }
+
   /** The state at `version`, or at the latest; undefined where there is no such version. */
   async stateAt(version: number | undefined): Promise<LogState | undefined> {
     const hint = await this.hint()
@@ -68,6 +75,8 @@ export class Log {
     const target = version ?? listing.latest
     if (target < 0 || target > listing.latest) return undefined
     const base = Math.max(-1, ...[...listing.checkpoints.keys()].filter(at => at <= target))
+    // A clean-up has taken the beginning of the log away.
+    if (base < 0 && !listing.commits.has(0) && listing.checkpoints.size > 0) return undefined
     const state = new LogState()
     if (base >= 0) {
       const files = await Promise.all(listing.checkpoints.get(base)!.map(key => this.#objects.localPath(key)))

@@ -1,16 +1,88 @@
 /** The port to whatever computes: a plan in, staged Parquet files with statistics out; and a query in, rows out. */
 import type { FeatureSet } from './featureSet.ts'
+import type { CutoffRange, CutoffRanges } from './ranges.ts'
 import type { Issue } from './schema.ts'
 import type { PinnedInputs, SourceDefinition } from './source.ts'
 import type { StagedFile, TableColumn } from './tableStore.ts'
 import type { Instant } from './time.ts'
 
-/** Everything that decides a feature set's content: equal computations give equal tables. */
-export interface Computation {
+/** Files to be read, validated and turned into tiles. */
+export interface Reading {
   set: FeatureSet
   inputs: PinnedInputs
-  /** The last cutoff that may be published. */
-  through: Instant
+  /**
+   * Published cutoffs that may still change. The reading tells which of them the rows' windows touch; absent where none may.
+   */
+  published?: CutoffRange
+  /** Whether the tiles are wanted, or only what is known of them. */
+  keep: boolean
+}
+
+/**
+ * Partial aggregates of rows by entity and tile, a tile being the time between two neighbouring cutoffs: all that a feature
+ * set needs of those rows. Each part is a Parquet file. Tiles of different rows add up; they are never subtracted.
+ */
+export interface TileSet {
+  /** Name of the part -> local path. */
+  parts: Record<string, string>
+}
+
+/** The tiles that a file's rows fall in, by the cutoffs that end the first and the last. */
+export interface TileSpan {
+  first: Instant
+  last: Instant
+}
+
+/** Published cutoffs, both ends included, that are no longer what the rows say. */
+export interface StaleRange {
+  from: Instant
+  to: Instant
+  /** Null where it cannot be known before computing. */
+  entities: number | null
+}
+
+export interface ReadResult {
+  rowsRead: number
+  rowsRejected: number
+  /** Undefined where more rows were rejected than allowed, or where tiles were not wanted. */
+  tiles: StagedTiles | undefined
+  /** For each file of the inputs, in their order; null where none of its rows counts. */
+  spans: (TileSpan | null)[]
+  /** The greatest known time that was read; undefined where the source declares none. */
+  knownThrough: Instant | undefined
+  touched: StaleRange[]
+}
+
+export interface StagedTiles extends TileSet {
+  /** A measure of their size. */
+  rows: number
+}
+
+/** Everything that decides the rows which are computed: equal computations give equal rows. */
+export interface Computation {
+  set: FeatureSet
+  /** Tiles of all rows that count. More than the cutoffs need does no harm. */
+  tiles: TileSet[]
+  /** Cutoffs that are not published yet: computed for every entity. */
+  due: CutoffRanges
+  stale?: StaleScope
+}
+
+/** Published cutoffs that are computed again, and the rows that they have now. */
+export interface StaleScope {
+  cutoffs: CutoffRanges
+  /**
+   * Only the entities that occur in these tiles from `first` to `last`, each at the cutoffs that these tiles reach; every
+   * entity where the tiles are undefined.
+   */
+  touched: { tiles: TileSet | undefined; span: TileSpan }[]
+  /** The version's files that hold any of `cutoffs`. */
+  base: BaseFile[]
+  columns: TableColumn[]
+}
+
+export interface BaseFile extends TileSpan {
+  localPath: string
 }
 
 /** A row that its schema, or a feature set's key, refuses. */
@@ -35,22 +107,24 @@ export interface Progress {
 }
 
 export interface ComputationResult {
-  rowsRead: number
-  rowsRejected: number
-  /** Undefined where more rows were rejected than allowed: nothing was computed. */
-  staged: StagedFiles | undefined
-}
-
-export interface StagedFiles {
   files: StagedFile[]
+  /** Places in `stale.base` of the files that are no longer part of the table: their other rows are in `files`. */
+  replaced: number[]
+  /** Rows that are new or have other values; rows that were only copied do not count. */
   rows: number
-  /** Distinct keys among the rows; null where counting them would cost another pass. */
-  entities: number | null
-  /** Those that hold rows; `last` included. Undefined where no row is due. */
-  cutoffs: { first: Instant; last: Instant; count: number } | undefined
+  /** Cutoffs of those rows; `last` included. Undefined where there is none. */
+  cutoffs: CutoffSpan | undefined
+  /** Of the published ones: what has changed. */
+  restated: { rows: number; removed: number; entities: number; cutoffs: CutoffSpan | undefined }
 }
 
-export interface ComputeOptions {
+export interface CutoffSpan {
+  first: Instant
+  last: Instant
+  count: number
+}
+
+export interface ReadOptions {
   /** At most this share of the rows may be rejected. */
   maxRejected: number
   /** Receives rejected rows in batches, before the verdict on their share; each once. */
@@ -140,6 +214,8 @@ export interface RowWriter {
  */
 export interface Engine {
   readonly name: string
+  /** Changes whenever tiles of an older release mean something else. */
+  readonly tileFormat: string
   version(): Promise<string>
 
   /** What it may use. */
@@ -148,10 +224,20 @@ export interface Engine {
   /** Compares the files' real columns with the schema: what would stop a run, without reading rows. */
   inspect(source: SourceDefinition, inputs: PinnedInputs): Promise<InputColumns[]>
 
-  compute(computation: Computation, options: ComputeOptions): Promise<ComputationResult>
+  /** Validates the rows of files and gathers them into tiles. */
+  read(reading: Reading, options: ReadOptions): Promise<ReadResult>
 
-  /** Rows from outside into staged Parquet files. May be used while `compute` runs: by its `onRejected`. */
+  /** One set of tiles that says what the given ones say together. */
+  mergeTiles(set: FeatureSet, tiles: TileSet[]): Promise<StagedTiles>
+
+  /** The feature set's rows at some cutoffs, from tiles. */
+  compute(computation: Computation, options: Pick<ReadOptions, 'onProgress' | 'signal'>): Promise<ComputationResult>
+
+  /** Rows from outside into staged Parquet files. May be used while `read` runs: by its `onRejected`. */
   writeRows(columns: TableColumn[]): Promise<RowWriter>
+
+  /** How many different rows a query has. */
+  countDistinct(query: Query): Promise<number>
 
   /** The rows of a query in bounded batches. */
   query(query: Query): AsyncIterable<RowBatch>
@@ -161,6 +247,9 @@ export interface Engine {
 
   /** The rows of a query as one Parquet file at `path`. */
   queryParquet(query: Query, path: string): Promise<void>
+
+  /** The rows of a query as one staged file with statistics, in the query's order. */
+  stageQuery(query: Query): Promise<StagedFile>
 
   /** What differs between two queries' rows. */
   compare(comparison: Comparison): Promise<Differences>

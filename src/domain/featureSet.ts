@@ -81,3 +81,15 @@ export function longestWindow(set: Pick<FeatureSet, 'columns' | 'every'>): Durat
   }
   return longest === 0n ? set.every : longest
 }
+
+export const hasLifetime = ({ columns }: Pick<FeatureSet, 'columns'>): boolean =>
+  columns.some(({ window }) => window.length === 'lifetime')
+
+/**
+ * How many cutoffs after the first one past an event may still have a row because of it: as many as the longest window spans, the
+ * last of them being the closing row's.
+ */
+export function reachOf(set: Pick<FeatureSet, 'columns' | 'every'>): bigint {
+  const longest = longestWindow(set)
+  return longest / set.every + (longest % set.every > 0n ? 1n : 0n)
+}

@@ -28,6 +28,12 @@ export interface ObjectStore {
    */
   list(prefix: string, startAfter?: string): AsyncIterable<ObjectEntry>
 
+  /** The names of what lies one level below `prefix`, which ends with `/`: `a/` -> `b` for the key `a/b/c`. */
+  folders(prefix: string): Promise<string[]>
+
+  /** The object's size in bytes, or undefined where nothing is stored under `key`. */
+  size(key: string): Promise<number | undefined>
+
   /** The whole object, or undefined where nothing is stored under `key`. */
   get(key: string): Promise<Uint8Array | undefined>
 
@@ -46,6 +52,9 @@ export interface ObjectStore {
    * Moves a finished local file under a fresh `key`; durable when it returns. The file is gone from `path` afterwards.
    */
   putFile(key: string, path: string): Promise<void>
+
+  /** Copies an object under a fresh key; false where nothing is stored under `from`. */
+  copy(from: string, to: string): Promise<boolean>
 
   /** Removes the object; nothing happens where there is none. */
   delete(key: string): Promise<void>

@@ -1,82 +1,199 @@
 /** Decides what a run has to do, and says why in words. Pure. */
+import type { Batch, FormerFile } from './batch.ts'
+import { cutoffsChangedBy, cutoffsHeldBy, spanOf } from './batch.ts'
+import type { StaleRange } from './engine.ts'
 import type { FeatureSet } from './featureSet.ts'
-import { longestWindow } from './featureSet.ts'
-import type { Lineage } from './lineage.ts'
-import type { PinnedInputs } from './source.ts'
+import type { Member } from './inputChanges.ts'
+import { withFiles } from './inputChanges.ts'
+import type { Basis, ListedStale, Plan, PlanRequest, Toucher } from './plan.ts'
+import { countText, staleReason, unchangedReason } from './planWords.ts'
+import type { CutoffRange, CutoffRanges } from './ranges.ts'
+import { AFTER_ALL, ALL, BEFORE_ALL, hull, intersect, isEmpty, NONE, subtract, union } from './ranges.ts'
 import type { Instant } from './time.ts'
-import { formatInstantShort, gridFloor, parseInstant } from './time.ts'
-
-export interface PlanRequest {
-  set: FeatureSet
-  inputs: PinnedInputs
-  /** Cutoffs `c` with `c + delay <= until` are due. */
-  until: Instant
-  /** What the latest version recorded, and the files that it was computed from. */
-  latest: { lineage: Lineage; inputs: PinnedInputs } | undefined
-  /** Compute whatever there is to say against it. */
-  full: boolean
-}
-
-export type Plan =
-  | { outcome: 'unchanged'; reason: string; through: Instant }
-  | { outcome: 'run'; operation: 'run' | 'rebuild'; reason: string; through: Instant }
+import { gridFloor } from './time.ts'
 
 /** The last cutoff that is due at `until`. */
 export function dueCutoff(set: FeatureSet, until: Instant): Instant {
   return gridFloor(set, until - set.delay)
 }
 
-export function planRun({ set, inputs, until, latest, full }: PlanRequest): Plan {
-  const through = dueCutoff(set, until)
-  const run = (operation: 'run' | 'rebuild', reason: string): Plan => ({ outcome: 'run', operation, reason, through })
-  if (inputs.files.length === 0 && !latest) return { outcome: 'unchanged', reason: 'the source is empty', through }
-  if (!latest) return run('run', 'first run')
-  if (full) return run('rebuild', '--full')
-  const { lineage } = latest
-  if (lineage.definition.fingerprint !== set.fingerprint) {
-    const schema = lineage.schema.fingerprint !== set.source.schema.fingerprint
-    return run('rebuild', schema ? 'schema changed: rebuild' : 'definition changed: rebuild')
-  }
-  const changes = inputChanges(latest.inputs, inputs)
-  if (changes) return run('run', changes)
-
-  const described = lineage.definition.description !== set.description
-  const unchanged = (reason: string): Plan => ({
-    outcome: 'unchanged',
-    reason: described ? `only the description changed; ${reason}` : reason,
-    through,
-  })
-  const files = inputs.files.length === 1 ? 'the same file' : `the same ${inputs.files.length} files`
-  const before = parseInstant(lineage.through)!
-  if (through <= before) return unchanged(`same definition, ${files}, and evaluated through ${formatInstantShort(before)}`)
-  const last = lineage.cutoffs ? parseInstant(lineage.cutoffs.to)! : undefined
-  // Closing rows are all there: the last cutoff with a row came before the last one that was due.
-  if (last === undefined || last < before) {
-    return unchanged(`same definition, ${files}, and no cutoff after ${formatInstantShort(last ?? before)} holds a row`)
-  }
-  const due = Number((through - before) / set.every)
-  const held = Number(longestWindow(set) / set.every) + 2
-  return run('run', due > held ? 'cutoffs due' : `${due} ${due === 1 ? 'cutoff' : 'cutoffs'} due`)
+/** Whether there is no need to look at the inputs at all: nothing that was published is ever taken back. */
+export function isBeforePublished(set: FeatureSet, { reached }: Basis, until: Instant): boolean {
+  return reached !== undefined && until - set.delay < reached
 }
 
-/** What differs between two lists of inputs, in words; undefined where they hold the same contents as often. */
-function inputChanges(before: PinnedInputs, now: PinnedInputs): string | undefined {
-  const counts = new Map<string, number>()
-  for (const { hash } of now.files) counts.set(hash, (counts.get(hash) ?? 0) + 1)
-  for (const { hash } of before.files) counts.set(hash, (counts.get(hash) ?? 0) - 1)
-  const added = [...counts.values()].reduce((sum, n) => sum + Math.max(n, 0), 0)
-  const gone = [...counts.values()].reduce((sum, n) => sum + Math.max(-n, 0), 0)
-  const nowPaths = new Set(now.files.map(({ path }) => path))
-  const changed = Math.min(
-    added,
-    gone,
-    before.files.filter(({ path, hash }) => nowPaths.has(path) && counts.get(hash)! < 0).length,
+export function planRun(request: PlanRequest): Plan {
+  const { set, basis, changes, fresh, only } = request
+  const published = basis.kind === 'extend' ? basis.published : NONE
+  const through = lastDue(request)
+  const due = intersect(subtract([{ from: BEFORE_ALL, to: through + set.every }], published), only ? [only] : ALL)
+  const changeable = changeableCutoffs(set, published, through, only)
+
+  const freshBatches = fresh ? [{ ...fresh.batch, except: published }] : []
+  const repairs = [...changes.batches, ...freshBatches].map(batch => repairOf(request, batch, changeable))
+  const retractions = changes.changed.map(member => ({
+    member,
+    stale: intersect(intersect(countedOf(member), changeable), cutoffsChangedBy(set, member.file.span)),
+  }))
+  const stale = only ? changeable : union(...[...repairs, ...retractions].map(({ stale: own }) => own))
+
+  const lost = lostFiles(request, union(due, stale))
+  if (lost.files.length > 0 && !request.acceptLoss) {
+    return { outcome: 'lost', files: lost.files.map(({ file }) => file.path), cutoffs: lost.cutoffs, through }
+  }
+  const kept = subtract(published, stale)
+  const batches = withoutFiles(
+    repairs.map(({ batch }) => batch),
+    lost.files,
   )
-  const parts = [
-    [added - changed, 'new'],
-    [changed, 'changed'],
-    [gone - changed, 'gone'],
-  ] as const
-  const words = parts.filter(([n]) => n > 0).map(([n, word]) => `${n} ${n === 1 ? 'file is' : 'files are'} ${word}`)
-  return words.length === 0 ? undefined : words.join(', ')
+  const formers = formersOf(set, [
+    ...basis.formers.map(({ file, only: own }) => ({ file, only: intersect(own, kept) })),
+    ...[...changes.changed, ...lost.files].map(member => ({ file: member.file, only: intersect(countedOf(member), kept) })),
+  ])
+
+  const listed = listStale(request, { stale, changeable, batches })
+  const held = union(...batches.map(batch => cutoffsHeldBy(set, spanOf(batch.files))))
+  const dueHeld = intersect(due, held)
+  if (isEmpty(dueHeld) && isEmpty(stale) && !basis.restored) {
+    return { outcome: 'unchanged', reason: unchangedReason(request, through), through, listed }
+  }
+  const staleHeld = intersect(stale, union(held, rangesOf(set, listed)))
+  const why = staleReason(changes, countCutoffs(set, staleHeld), only !== undefined)
+  const dueText = countText(countCutoffs(set, dueHeld), 'due')
+  const parts = basis.kind === 'extend' ? [basis.why, dueText, isEmpty(stale) ? undefined : why] : [basis.why]
+  return {
+    outcome: 'run',
+    reason: parts.filter(part => part !== undefined).join(', '),
+    through,
+    due,
+    stale,
+    touchers: touchersOf(request, { repairs, retractions, stale }),
+    why,
+    written: union(dueHeld, staleHeld),
+    listed,
+    batches,
+    formers,
+    published: union(published, due),
+    pending: listed.filter(({ backfill }) => backfill !== undefined),
+  }
+}
+
+/** What starts anew still goes as far as the table did. */
+function lastDue({ set, basis: { kind, restored, reached }, until }: PlanRequest): Instant {
+  const startsAnew = (kind === 'rebuild' || restored) && reached !== undefined && reached > until - set.delay
+  return startsAnew ? gridFloor(set, reached) : dueCutoff(set, until)
+}
+
+/** The published cutoffs that this run may compute again. */
+function changeableCutoffs(
+  set: FeatureSet,
+  published: CutoffRanges,
+  through: Instant,
+  only: CutoffRange | undefined,
+): CutoffRanges {
+  if (only) return intersect(published, [only])
+  if (set.late === 'asKnown') return NONE
+  return set.lateness === undefined ? published : intersect(published, [{ from: through - set.lateness, to: AFTER_ALL }])
+}
+
+const countedOf = ({ batch }: Member): CutoffRanges => subtract(ALL, batch.except)
+
+interface Repair {
+  batch: Batch
+  /** Published cutoffs at which the batch did not count, and will. */
+  stale: CutoffRanges
+}
+
+function repairOf({ set, fresh }: PlanRequest, batch: Batch, changeable: CutoffRanges): Repair {
+  const changes = cutoffsChangedBy(set, spanOf(batch.files))
+  // What was read just now tells exactly which cutoffs it touches.
+  const touched = fresh?.batch.files === batch.files && !set.source.rowKey ? rangesOf(set, fresh.touched) : changes
+  return {
+    batch: { ...batch, except: intersect(subtract(batch.except, changeable), changes) },
+    stale: intersect(intersect(batch.except, changeable), touched),
+  }
+}
+
+/** The files that are gone and count at cutoffs that are computed, and these cutoffs. */
+function lostFiles({ set, basis, changes }: PlanRequest, computed: CutoffRanges): { files: Member[]; cutoffs: CutoffRanges } {
+  const present = new Set(changes.fresh.map(({ hash }) => hash))
+  const once = basis.formers
+    .filter(({ file }) => !present.has(file.hash))
+    .map(({ file, only }) => ({ file, batch: { files: [file], tiles: undefined, weight: 0, except: subtract(ALL, only) } }))
+  const files: Member[] = []
+  let cutoffs = NONE
+  for (const member of [...changes.gone, ...once]) {
+    const wanted = intersect(countedOf(member), basis.kind === 'rebuild' ? basis.published : computed)
+    const needed = intersect(wanted, cutoffsChangedBy(set, member.file.span))
+    if (isEmpty(needed)) continue
+    files.push(member)
+    cutoffs = union(cutoffs, needed)
+  }
+  return { files, cutoffs }
+}
+
+function withoutFiles(batches: readonly Batch[], lost: readonly Member[]): Batch[] {
+  const gone = new Set(lost.map(({ file }) => file))
+  const left = batches.map(batch =>
+    withFiles(
+      batch,
+      batch.files.filter(file => !gone.has(file)),
+    ),
+  )
+  return left.filter(({ files }) => files.length > 0)
+}
+
+function formersOf(set: FeatureSet, formers: readonly FormerFile[]): FormerFile[] {
+  return formers
+    .map(({ file, only }) => ({ file, only: intersect(only, cutoffsChangedBy(set, file.span)) }))
+    .filter(({ only }) => !isEmpty(only))
+}
+
+function touchersOf(
+  { set, only }: PlanRequest,
+  {
+    repairs,
+    retractions,
+    stale,
+  }: { repairs: Repair[]; retractions: { member: Member; stale: CutoffRanges }[]; stale: CutoffRanges },
+): Toucher[] {
+  const range = hull(stale)
+  if (!range) return []
+  if (only || set.source.rowKey) return [{ batch: undefined, span: { first: range.from, last: range.to - set.every } }]
+  return [
+    ...repairs.filter(({ stale: own }) => !isEmpty(own)).map(({ batch }) => ({ batch, span: spanOf(batch.files)! })),
+    ...retractions
+      .filter(({ stale: own }) => !isEmpty(own))
+      .map(({ member }) => ({ batch: member.batch, span: member.file.span! })),
+  ]
+}
+
+const rangesOf = (set: FeatureSet, stale: readonly StaleRange[]): CutoffRanges =>
+  union(stale.map(({ from, to }) => ({ from, to: to + set.every })))
+
+/** The stale ranges, with the number of entities where it is known, and those that no scheduled run repairs. */
+function listStale(
+  { set, basis, fresh }: PlanRequest,
+  { stale, changeable, batches }: { stale: CutoffRanges; changeable: CutoffRanges; batches: readonly Batch[] },
+): ListedStale[] {
+  const known = set.source.rowKey ? [] : (fresh?.touched ?? [])
+  const clipped = (ranges: readonly StaleRange[], to: CutoffRanges): StaleRange[] =>
+    ranges.flatMap(range =>
+      intersect(rangesOf(set, [range]), to).map(part => ({ from: part.from, to: part.to - set.every, entities: range.entities })),
+    )
+  const repaired = clipped(known, stale)
+  const unknown = subtract(stale, rangesOf(set, repaired)).map(({ from, to }) => ({ from, to: to - set.every, entities: null }))
+  const unrepaired = subtract(union(...batches.map(({ except }) => except)), changeable)
+  const pending = set.late === 'asKnown' ? [] : clipped([...basis.pending, ...known], unrepaired)
+  const listed: ListedStale[] = [
+    ...repaired,
+    ...unknown,
+    ...pending.map(range => ({ ...range, backfill: { from: range.from, to: range.to + set.every } })),
+  ]
+  return listed.sort((a, b) => (a.from < b.from ? -1 : a.from > b.from ? 1 : 0))
+}
+
+/** How many cutoffs of the grid lie in some ranges. */
+export function countCutoffs(set: FeatureSet, ranges: CutoffRanges): number {
+  return ranges.reduce((sum, { from, to }) => sum + Number((to - from) / set.every), 0)
 }

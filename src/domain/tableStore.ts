@@ -44,6 +44,7 @@ export interface Snapshot {
   /** When this version was committed; monotone over versions. */
   committedAt: Instant
   columns: TableColumn[]
+  description: string | undefined
   /** The table's own properties, `quern.*` among them. */
   properties: Record<string, string>
   files: TableFile[]
@@ -71,6 +72,10 @@ export interface TableChange {
   add: StagedFile[]
   /** Paths of files of `base` that the new version no longer holds. */
   remove: string[]
+  /** Files of an older version that are part of the table again, as copies. One that is gone makes a conflict. */
+  restore?: { version: number; paths: string[] }
+  /** The same rows in other files: streaming readers may pass over it. Default true. */
+  dataChange?: boolean
   transactions?: Record<string, bigint>
   /** JSON: bigint becomes exact digits. */
   lineage: unknown
@@ -112,6 +117,27 @@ export interface Table {
   /** Local paths at which the engine can read the snapshot's files, in order. */
   localPaths(files: readonly TableFile[]): Promise<string[]>
 
+  /** Whether all files of a version are still there: a clean-up may have removed those of old versions. */
+  isWhole(snapshot: Snapshot): Promise<boolean>
+
+  /** Every object in the table's folder, by its name below it, the log's and `_quern`'s included. */
+  contents(): AsyncIterable<{ name: string; size: number; modifiedAt: number }>
+
+  /**
+   * What some versions hold: the paths of their data files, and the lineages of their commits. `from` stands for every version
+   * from that number on. `past` are the paths of files that some version held and none of these does.
+   */
+  heldBy(versions: {
+    from: number
+    also: readonly number[]
+  }): Promise<{ paths: Set<string>; past: Set<string>; lineages: unknown[] }>
+
+  /** The names of log objects without which `version` and all later ones can be read. A checkpoint makes it so if need be. */
+  logBefore(version: number): Promise<string[]>
+
+  /** Removes objects for good. */
+  remove(names: readonly string[]): Promise<void>
+
   /** The versions that have names, by name. */
   tags(): Promise<ReadonlyMap<string, number>>
 
@@ -124,6 +150,10 @@ export interface Table {
   /** Keeps `bytes` as an immutable object that commits may refer to, under `_quern/<name>`. Equal names hold equal bytes. */
   putObject(name: string, bytes: Uint8Array): Promise<void>
   getObject(name: string): Promise<Uint8Array | undefined>
+
+  /** The same with a finished local file, which is moved away, and with a local path to read it at. */
+  putObjectFile(name: string, localPath: string): Promise<void>
+  objectPath(name: string): Promise<string | undefined>
 }
 
 export interface TableStore {

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { constants, copyFile, link, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { DefinitionError, TransientError } from '../domain/errors.ts'
-import type { ObjectEntry, ObjectStore } from '../domain/objectStore.ts'
+import type { ObjectStore } from '../domain/objectStore.ts'
 
 /** Files that are not finished yet; no listing shows them. */
 const UNFINISHED = '.tmp-'
@@ -48,18 +48,39 @@ export function localObjectStore(root: string): ObjectStore {
     uri: root,
     uriOf: pathOf,
     get,
+    size: async key => {
+      const found = await stat(pathOf(key)).catch(error => {
+        if (isMissing(error)) return undefined
+        throw error
+      })
+      return found?.isFile() ? found.size : undefined
+    },
     putIfAbsent,
     put,
 
     async *list(prefix, startAfter) {
       const cut = prefix.lastIndexOf('/') + 1
-      const entries: ObjectEntry[] = []
-      await collect(root, prefix.slice(0, cut), entries)
-      const wanted = entries.filter(({ key }) => key.startsWith(prefix))
-      wanted.sort((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)))
-      for (const entry of wanted) {
-        if (startAfter === undefined || Buffer.compare(Buffer.from(entry.key), Buffer.from(startAfter)) > 0) yield entry
+      const keys = await keysBelow(
+        root,
+        prefix.slice(0, cut),
+        key => key.startsWith(prefix) && (startAfter === undefined || utf8Order(key, startAfter) > 0),
+      )
+      keys.sort(utf8Order)
+      for (const key of keys) {
+        const found = await stat(pathOf(key)).catch(() => undefined)
+        if (found) yield { key, size: found.size, modifiedAt: found.mtimeMs }
       }
+    },
+
+    folders: async prefix => {
+      const entries = await readdir(pathOf(prefix), { withFileTypes: true }).catch(error => {
+        if (isMissing(error)) return []
+        throw error
+      })
+      return entries
+        .filter(entry => entry.isDirectory())
+        .map(({ name }) => name)
+        .sort(utf8Order)
     },
 
     putFile: (key, from) =>
@@ -71,13 +92,24 @@ export function localObjectStore(root: string): ObjectStore {
           await rename(from, path)
         } catch (error) {
           if (codeOf(error) !== 'EXDEV') throw error
-          const unfinished = join(dirname(path), `${UNFINISHED}${randomUUID()}`)
-          await copyFile(from, unfinished, constants.COPYFILE_EXCL)
-          await syncFile(unfinished)
-          await rename(unfinished, path)
+          await copyWhole(from, path)
           await unlink(from)
         }
         await syncFolder(dirname(path))
+      }),
+
+    copy: (from, to) =>
+      guarded(root, async () => {
+        const path = pathOf(to)
+        await mkdir(dirname(path), { recursive: true })
+        try {
+          await copyWhole(pathOf(from), path)
+        } catch (error) {
+          if (isMissing(error)) return false
+          throw error
+        }
+        await syncFolder(dirname(path))
+        return true
       }),
 
     delete: async key => {
@@ -90,22 +122,23 @@ export function localObjectStore(root: string): ObjectStore {
   }
 }
 
-async function collect(root: string, folder: string, into: ObjectEntry[]): Promise<void> {
-  const names = await readdir(join(root, folder), { withFileTypes: true }).catch(error => {
+/** The keys of the files below a folder that are wanted, in any order. */
+async function keysBelow(root: string, folder: string, isWanted: (key: string) => boolean): Promise<string[]> {
+  const entries = await readdir(join(root, folder), { withFileTypes: true }).catch(error => {
     if (isMissing(error)) return []
     throw error
   })
-  for (const entry of names) {
+  const keys: string[] = []
+  for (const entry of entries) {
     if (entry.name.startsWith(UNFINISHED)) continue
     const key = `${folder}${entry.name}`
-    if (entry.isDirectory()) {
-      await collect(root, `${key}/`, into)
-      continue
-    }
-    const found = await stat(join(root, key)).catch(() => undefined)
-    if (found) into.push({ key, size: found.size, modifiedAt: found.mtimeMs })
+    if (entry.isDirectory()) keys.push(...(await keysBelow(root, `${key}/`, isWanted)))
+    else if (isWanted(key)) keys.push(key)
   }
+  return keys
 }
+
+const utf8Order = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
 
 async function writeUnfinished(path: string, bytes: Uint8Array): Promise<string> {
   await mkdir(dirname(path), { recursive: true })
@@ -121,6 +154,14 @@ async function writeUnfinished(path: string, bytes: Uint8Array): Promise<string>
     await file.close()
   }
   return unfinished
+}
+
+/** The copy appears under its name when it is whole. */
+async function copyWhole(from: string, path: string): Promise<void> {
+  const unfinished = join(dirname(path), `${UNFINISHED}${randomUUID()}`)
+  await copyFile(from, unfinished, constants.COPYFILE_EXCL)
+  await syncFile(unfinished)
+  await rename(unfinished, path)
 }
 
 async function syncFile(path: string): Promise<void> {

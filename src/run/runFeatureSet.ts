@@ -1,35 +1,30 @@
 /** The story of one run of one feature set. */
-import { createHash, randomUUID } from 'node:crypto'
-import type { Engine, Progress, StagedFiles } from '../domain/engine.ts'
+import { randomUUID } from 'node:crypto'
+import type { CutoffSpan } from '../domain/engine.ts'
 import { DataError, TransientError } from '../domain/errors.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
 import type { Lineage } from '../domain/lineage.ts'
-import { cutoffsText, describeSet, inputsText, lineageOf } from '../domain/lineage.ts'
-import type { Plan } from '../domain/planner.ts'
-import { planRun } from '../domain/planner.ts'
-import type { PinnedInputs, Source } from '../domain/source.ts'
-import type { Snapshot, Table, TableColumn, TableStore } from '../domain/tableStore.ts'
+import type { ListedStale, LostPlan, Plan, PlanRequest } from '../domain/plan.ts'
+import { countCutoffs, dueCutoff, isBeforePublished, planRun } from '../domain/planner.ts'
+import type { CutoffRange } from '../domain/ranges.ts'
+import { hull } from '../domain/ranges.ts'
 import type { Instant } from '../domain/time.ts'
-import { formatInstant } from '../domain/time.ts'
+import { formatInstantShort } from '../domain/time.ts'
+import { commitPlan } from './commitPlan.ts'
+import { computePlan } from './computePlan.ts'
+import type { Parts } from './parts.ts'
+import type { Fresh, ReadingOptions } from './readFresh.ts'
+import { readFresh, tooManyRejected } from './readFresh.ts'
 import { RejectedRows } from './rejectedTable.ts'
+import type { Ground } from './survey.ts'
+import { changesOf, groundOf } from './survey.ts'
 
-/** What the stories are given by the composition root. */
-export interface Parts {
-  store: TableStore
-  engine: Engine
-  sourceOf: (set: FeatureSet) => Source
-  now: () => Instant
-  versions: { quern: string; node: string }
-  code: string | null
-}
-
-export interface RunOptions {
+export interface RunOptions extends ReadingOptions {
   until: Instant
   full: boolean
-  /** Goes before the definition's own. */
-  maxRejected: number | undefined
-  onProgress: (progress: Progress) => void
-  signal: AbortSignal
+  acceptLoss: boolean
+  /** Compute only the cutoffs of `chunk`, and all of them anew. */
+  backfill?: { chunk: CutoffRange; record: NonNullable<Lineage['backfill']> }
 }
 
 export interface RunResult {
@@ -38,157 +33,147 @@ export interface RunResult {
   rowsRead: number
   rowsRejected: number
   rowsWritten: number
-  cutoffs: StagedFiles['cutoffs']
+  cutoffs: CutoffSpan | undefined
   through: Instant
   reason: string
+  /** Stale ranges that this run has left so, with the backfill that would repair each. */
+  pending: ListedStale[]
 }
 
-const ATTEMPTS = 5
-
-/** Looks at what there is and decides: the same for `plan` and `run`. */
-export async function planFeatureSet(
-  set: FeatureSet,
-  parts: Parts,
-  options: Pick<RunOptions, 'until' | 'full'>,
-): Promise<{ base: Snapshot | undefined; inputs: PinnedInputs; plan: Plan }> {
-  const table = parts.store.table(`features/${set.name}`)
-  const base = await table.snapshot('latest')
-  const lineage = lineageOf(base?.lineage)
-  const before = lineage && (await recordedInputs(table, lineage))
-  const inputs = await parts.sourceOf(set).pin(before?.files ?? [])
-  const latest = lineage && before ? { lineage, inputs: before } : undefined
-  return { base, inputs, plan: planRun({ set, inputs, latest, ...options }) }
-}
-
-export async function recordedInputs(table: Table, lineage: Lineage): Promise<PinnedInputs | undefined> {
-  const bytes = await table.getObject(lineage.inputs.ref)
-  return bytes && (JSON.parse(new TextDecoder().decode(bytes)) as PinnedInputs)
-}
+const ATTEMPTS = 20
 
 /**
  * Runs one feature set. An input that changed while it was read, or another writer's commit, makes the plan anew, a bounded
  * number of times.
  */
 export async function runFeatureSet(set: FeatureSet, parts: Parts, options: RunOptions): Promise<RunResult> {
+  const begun = (await parts.store.table(`features/${set.name}`).snapshot('latest'))?.version
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const result = await attemptRun(set, parts, options)
+    // What another run has computed from everything while this one was at it need not be computed again.
+    const full = options.full && (attempt === 0 || !(await wasRebuiltSince(set, parts, begun)))
+    const result = await attemptRun(set, parts, { ...options, full })
     if (result) return result
+    await new Promise(resolve => setTimeout(resolve, Math.random() * 50 * (attempt + 1)))
   }
   throw new TransientError('transient.conflict', `\`${set.name}\`: inputs or the table changed during ${ATTEMPTS} attempts`, {
     hint: 'Run again when the inputs are at rest and no other run is under way.',
   })
 }
 
+async function wasRebuiltSince({ name }: FeatureSet, { store }: Parts, version: number | undefined): Promise<boolean> {
+  for await (const commit of store.table(`features/${name}`).history(ATTEMPTS)) {
+    if (version !== undefined && commit.version <= version) return false
+    if (commit.operation === 'rebuild' || commit.version === 0) return true
+  }
+  return false
+}
+
 /** Undefined where the plan must be made anew. */
 async function attemptRun(set: FeatureSet, parts: Parts, options: RunOptions): Promise<RunResult | undefined> {
-  const startedAt = parts.now()
-  const runId = randomUUID()
-  const { base, inputs, plan } = await planFeatureSet(set, parts, options)
-  const version = base?.version ?? null
-  const counts = { rowsRead: 0, rowsRejected: 0, rowsWritten: 0 }
-  const unchanged = (reason: string): RunResult => ({
-    outcome: 'unchanged',
-    version,
-    ...counts,
-    cutoffs: undefined,
-    through: plan.through,
-    reason,
-  })
-  if (plan.outcome === 'unchanged') return unchanged(plan.reason)
+  const run = { id: randomUUID(), startedAt: parts.now(), ...(options.backfill ? { backfill: options.backfill.record } : {}) }
+  const ground = await groundOf(set, parts, options.full)
+  const early = options.backfill ? undefined : nothingDue(set, ground, options.until)
+  if (early) return unchanged(ground, undefined, early)
 
-  const rejected = new RejectedRows(parts.store.table(`rejected/${set.source.name}`), parts.engine, set, { id: runId, startedAt })
-  const maxRejected = options.maxRejected ?? set.maxRejected
-  const computed = await parts.engine.compute(
-    { set, inputs, through: plan.through },
-    { maxRejected, onRejected: rows => rejected.add(rows), onProgress: options.onProgress, signal: options.signal },
-  )
-  if ((await parts.sourceOf(set).changedSince(inputs)).length > 0) return undefined
+  const source = parts.sourceOf(set)
+  const inputs = await source.pin(ground.recorded.batches.flatMap(({ files }) => files))
+  const changes = changesOf(ground, inputs)
+  const rejected = new RejectedRows(parts.store.table(`rejected/${set.source.name}`), parts.engine, set, run)
+  const fresh = await readFresh(set, parts, options, { ground, changes, rejected })
+  if (fresh && (await source.changedSince({ source: set.source.name, files: fresh.files })).length > 0) return undefined
   await rejected.publish()
-  counts.rowsRead = computed.rowsRead
-  counts.rowsRejected = computed.rowsRejected
-  if (!computed.staged) throw tooManyRejected(set, counts, maxRejected, rejected.commonest)
-  const { files, rows, cutoffs, entities } = computed.staged
-  if (rows === 0 && (base === undefined || counts.rowsRejected === counts.rowsRead)) {
-    return unchanged(
-      counts.rowsRead > 0 && counts.rowsRejected === counts.rowsRead
-        ? 'every row was rejected'
-        : 'no cutoff that is due holds a row',
-    )
-  }
+  const limit = options.maxRejected ?? set.maxRejected
+  if (fresh && !fresh.result.tiles) throw tooManyRejected(set, fresh.result, limit, rejected.commonest)
 
-  const table = parts.store.table(`features/${set.name}`)
-  const list = inputsText(inputs)
-  const ref = `inputs/${createHash('sha256').update(list).digest('hex')}.json`
-  await table.putObject(ref, new TextEncoder().encode(list))
-  const lineage: Lineage = {
-    runId,
-    reason: plan.reason,
-    definition: describeSet(set),
-    schema: { fingerprint: set.source.schema.fingerprint },
-    inputs: {
-      source: set.source.name,
-      files: inputs.files.length,
-      bytes: inputs.files.reduce((sum, { size }) => sum + size, 0),
-      ref,
-    },
-    cutoffs: cutoffsText(cutoffs),
-    through: formatInstant(plan.through),
-    ...counts,
-    rowsWritten: rows,
-    entities,
-    versions: { ...parts.versions, engine: `${parts.engine.name} ${await parts.engine.version()}` },
-    code: parts.code,
-    seconds: Number(parts.now() - startedAt) / 1e6,
+  const plan = planRun(planRequest(set, ground, { changes, fresh, ...options }))
+  if (plan.outcome === 'lost') throw inputsLost(set, plan)
+  if (plan.outcome === 'unchanged') return unchanged(ground, fresh, plan)
+
+  const computed = await computePlan(set, parts, options, { ground, plan, changes, fresh })
+  if (!computed) return undefined
+  const { rows, restated, cutoffs } = computed.result
+  if (rows === 0 && restated.removed === 0 && !ground.basis.restored) {
+    const reason = `${plan.reason}, and no row is another`
+    return unchanged(ground, fresh, { ...plan, reason: hull(plan.stale) ? reason : 'no cutoff that is due holds a row' })
   }
   options.signal.throwIfAborted()
-  const committed = await table.commit({
-    base,
-    operation: plan.operation,
-    schema: { columns: tableColumns(set), ...(set.description === undefined ? {} : { description: set.description }) },
-    add: files,
-    remove: base?.files.map(file => file.path) ?? [],
-    lineage,
-    isolation: 'plan',
-  })
+  const committed = await commitPlan(set, parts, run, { ground, plan, fresh, computed })
   if (committed.outcome === 'conflict') return undefined
   return {
     outcome: 'committed',
     version: committed.version,
-    ...counts,
+    ...countsOf(fresh),
     rowsWritten: rows,
     cutoffs,
     through: plan.through,
     reason: plan.reason,
+    pending: plan.pending,
   }
 }
 
-export function tableColumns(set: FeatureSet): TableColumn[] {
-  return [
-    ...set.entity.map(({ name, type }) => ({ name, type, nullable: false, comment: 'entity key' })),
-    { name: 'cutoff', type: { kind: 'timestamp' }, nullable: false, comment: 'events before this instant count' },
-    ...set.columns.map(({ name, type, aggregation, window }) => ({
-      name,
-      type,
-      nullable: true,
-      comment: `${aggregation.name} over ${window.label}`,
-    })),
-  ]
+/** Where `--until` lies before what is published there is nothing to do, whatever has become of the inputs. */
+export function nothingDue(
+  set: FeatureSet,
+  { basis }: Ground,
+  until: Instant,
+): Extract<Plan, { outcome: 'unchanged' }> | undefined {
+  if (!isBeforePublished(set, basis, until)) return undefined
+  const reason = `published through ${formatInstantShort(basis.reached!)}, and nothing is taken back`
+  return { outcome: 'unchanged', reason, through: dueCutoff(set, until), listed: [] }
 }
 
-function tooManyRejected(
+export function planRequest(
   set: FeatureSet,
-  { rowsRead, rowsRejected }: { rowsRead: number; rowsRejected: number },
-  limit: number,
-  commonest: { reason: string; rows: number } | undefined,
-): DataError {
-  const percent = (share: number): string => `${Number((share * 100).toPrecision(2))}%`
-  const most = commonest ? ` Most common: ${commonest.reason} (${commonest.rows.toLocaleString('en')}).` : ''
+  { basis }: Ground,
+  found: Pick<PlanRequest, 'changes' | 'until' | 'acceptLoss'> & { fresh: Fresh | undefined; backfill?: RunOptions['backfill'] },
+): PlanRequest {
+  const { changes, fresh, until, acceptLoss, backfill } = found
+  return {
+    set,
+    basis,
+    changes,
+    fresh: fresh && { batch: fresh.batch, touched: fresh.result.touched },
+    until,
+    acceptLoss,
+    ...(backfill ? { only: backfill.chunk } : {}),
+  }
+}
+
+const countsOf = (fresh: Fresh | undefined): Pick<RunResult, 'rowsRead' | 'rowsRejected'> => ({
+  rowsRead: fresh?.result.rowsRead ?? 0,
+  rowsRejected: fresh?.result.rowsRejected ?? 0,
+})
+
+function unchanged(
+  { latest }: Ground,
+  fresh: Fresh | undefined,
+  { reason, through, listed }: { reason: string; through: Instant; listed: ListedStale[] },
+): RunResult {
+  const counts = countsOf(fresh)
+  const allRejected = counts.rowsRead > 0 && counts.rowsRejected === counts.rowsRead
+  return {
+    outcome: 'unchanged',
+    version: latest?.version ?? null,
+    ...counts,
+    rowsWritten: 0,
+    cutoffs: undefined,
+    through,
+    reason: allRejected ? 'every row was rejected' : reason,
+    pending: listed.filter(({ backfill }) => backfill !== undefined),
+  }
+}
+
+export function inputsLost(set: FeatureSet, { files, cutoffs }: LostPlan): DataError {
+  const range = hull(cutoffs)!
+  const count = countCutoffs(set, cutoffs)
+  const named = `${formatInstantShort(range.from)}${count > 1 ? ` to ${formatInstantShort(range.to - set.every)}` : ''}`
+  const which = `${files[0]}${files.length > 1 ? ` and ${files.length - 1} more` : ''}`
   return new DataError(
-    'data.rejected',
-    `\`${set.name}\`: ${rowsRejected.toLocaleString('en')} of ${rowsRead.toLocaleString('en')} rows (${percent(rowsRejected / rowsRead)}) were rejected; the limit is ${percent(limit)}. Nothing was committed.${most}`,
+    'data.lost',
+    `\`${set.name}\`: ${which} ${files.length === 1 ? 'is' : 'are'} gone, and the windows of ${count.toLocaleString('en')} ${count === 1 ? 'cutoff' : 'cutoffs'} (${named}) need ${files.length === 1 ? 'its' : 'their'} rows. Nothing was committed.`,
     {
-      hint: `See \`quern rejected ${set.source.name}\`. Mend the data or the schema, or allow a share with --max-rejected.`,
-      values: { rowsRead, rowsRejected, limit },
+      hint: 'Bring the files back, or go on without their rows with --accept-loss; what is published stays as it is.',
+      values: { files, cutoffs: count },
     },
   )
 }

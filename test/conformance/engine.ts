@@ -1,10 +1,14 @@
 /** What every engine must do. */
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Engine } from '../../src/domain/engine.ts'
-import { computeRows, differences } from '../kit/computing.ts'
+import type { Engine, TileSet } from '../../src/domain/engine.ts'
+import { BEFORE_ALL } from '../../src/domain/ranges.ts'
+import { gridFloor } from '../../src/domain/time.ts'
+import type { ComputedRow } from '../kit/computing.ts'
+import { computeRows, computeTiles, differences, readTiles, writeRows } from '../kit/computing.ts'
 import { cases, scratch } from '../kit/scratch.ts'
 import { definition, eventColumns, history, row } from '../oracle/histories.ts'
+import type { Row } from '../oracle/naive.ts'
 import { naiveFeatureSet } from '../oracle/naive.ts'
 
 const HOUR = 3_600_000_000n
@@ -50,6 +54,33 @@ export function describeEngine(name: string, make: (options: { scratchDir: strin
           expect(differences(set, b.rows, exactly(a.rows))).toEqual([])
         }),
         { numRuns: cases(40, 200) },
+      )
+    })
+
+    it('adds up tiles of files that were read apart, for any stretch of cutoffs', async () => {
+      const cuts = fc.array(fc.constantFrom(-41n, -2n, 0n, 1n, 3n, 9n, 9_005n), { maxLength: 3 })
+      await fc.assert(
+        fc.asyncProperty(definition, history, cuts, fc.infiniteStream(fc.nat(3)), async (set, rows, hours, random) => {
+          fc.pre(set.source.rowKey === undefined)
+          const files: Row[][] = [[], [], [], []]
+          for (const one of rows) files[random.next().value!]!.push(one)
+          const tiles: TileSet[] = []
+          for (const file of files) tiles.push((await readTiles(engine, set, [await writeRows(file, options)])).read.tiles!)
+          const merged = [await engine.mergeTiles(set, tiles.slice(0, 3)), tiles[3]!]
+          const edges = [
+            BEFORE_ALL,
+            ...hours.map(hour => gridFloor(set, hour * HOUR)),
+            gridFloor(set, 20_000n * HOUR) + set.every,
+          ]
+          const sorted = [...new Set(edges)].sort((a, b) => (a < b ? -1 : 1))
+          const computed: ComputedRow[] = []
+          for (let at = 1; at < sorted.length; at++) {
+            const due = [{ from: sorted[at - 1]!, to: sorted[at]! }]
+            computed.push(...(await computeTiles(engine, set, at % 2 === 0 ? tiles : merged, due)))
+          }
+          expect(differences(set, computed, naiveFeatureSet(set, rows, 20_000n * HOUR))).toEqual([])
+        }),
+        { numRuns: cases(60, 300) },
       )
     })
 

@@ -1,9 +1,13 @@
 /** What an engine makes of given rows, in the oracle's terms. */
 import { join } from 'node:path'
-import type { Engine, RejectedRow } from '../../src/domain/engine.ts'
+import type { Engine, ReadResult, RejectedRow, TileSet } from '../../src/domain/engine.ts'
 import type { FeatureSet } from '../../src/domain/featureSet.ts'
+import type { CutoffRange, CutoffRanges } from '../../src/domain/ranges.ts'
+import { BEFORE_ALL } from '../../src/domain/ranges.ts'
 import type { PinnedFile } from '../../src/domain/source.ts'
-import { tableColumns } from '../../src/run/runFeatureSet.ts'
+import type { StagedFile } from '../../src/domain/tableStore.ts'
+import { gridFloor } from '../../src/domain/time.ts'
+import { tableColumns } from '../../src/run/columns.ts'
 import type { Cell, ExpectedRow, Row } from '../oracle/naive.ts'
 import { compare } from '../oracle/naive.ts'
 import { writeParquet } from './parquet.ts'
@@ -28,12 +32,17 @@ export async function computeRows(
   options: { columns: Record<string, string>; folder: string; through: bigint; maxRejected?: number },
 ): Promise<{ rows: ComputedRow[]; rejected: RejectedRow[] }> {
   const inputs: PinnedFile[] = []
-  for (const rows of files) {
-    const path = join(options.folder, `input-${written++}.parquet`)
-    await writeParquet(path, options.columns, rows)
-    inputs.push(pinned(path))
-  }
+  for (const rows of files) inputs.push(await writeRows(rows, options))
   return computeFiles(engine, set, inputs, options)
+}
+
+export async function writeRows(
+  rows: readonly Row[],
+  { columns, folder }: { columns: Record<string, string>; folder: string },
+): Promise<PinnedFile> {
+  const path = join(folder, `input-${written++}.parquet`)
+  await writeParquet(path, columns, rows)
+  return pinned(path)
 }
 
 export async function computeFiles(
@@ -42,18 +51,35 @@ export async function computeFiles(
   files: PinnedFile[],
   { through, maxRejected = 1 }: { through: bigint; maxRejected?: number },
 ): Promise<{ rows: ComputedRow[]; rejected: RejectedRow[] }> {
+  const { read, rejected } = await readTiles(engine, set, files, { maxRejected })
+  if (!read.tiles) throw new Error(`${read.rowsRejected} rows were rejected: ${JSON.stringify(rejected[0]?.issues)}`)
+  const due = [{ from: BEFORE_ALL, to: gridFloor(set, through) + set.every }]
+  const result = await engine.compute({ set, tiles: [read.tiles], due }, QUIET)
+  return { rows: await stagedRows(engine, set, result.files), rejected }
+}
+
+const QUIET = { onProgress: () => {}, signal: new AbortController().signal }
+
+export async function readTiles(
+  engine: Engine,
+  set: FeatureSet,
+  files: PinnedFile[],
+  { maxRejected = 1, published }: { maxRejected?: number; published?: CutoffRange } = {},
+): Promise<{ read: ReadResult; rejected: RejectedRow[] }> {
   const rejected: RejectedRow[] = []
-  const result = await engine.compute(
-    { set, inputs: { source: set.source.name, files }, through },
-    {
-      maxRejected,
-      onRejected: async rows => void rejected.push(...rows),
-      onProgress: () => {},
-      signal: new AbortController().signal,
-    },
-  )
-  if (!result.staged) throw new Error(`${result.rowsRejected} rows were rejected: ${JSON.stringify(rejected[0]?.issues)}`)
-  const paths = result.staged.files.map(({ localPath }) => localPath)
+  const reading = { set, inputs: { source: set.source.name, files }, keep: true, ...(published ? { published } : {}) }
+  const read = await engine.read(reading, { ...QUIET, maxRejected, onRejected: async rows => void rejected.push(...rows) })
+  return { read, rejected }
+}
+
+/** The rows of `tiles` at the cutoffs of `due`. */
+export async function computeTiles(engine: Engine, set: FeatureSet, tiles: TileSet[], due: CutoffRanges): Promise<ComputedRow[]> {
+  return stagedRows(engine, set, (await engine.compute({ set, tiles, due }, QUIET)).files)
+}
+
+/** By entity and cutoff. */
+async function stagedRows(engine: Engine, set: FeatureSet, files: readonly StagedFile[]): Promise<ComputedRow[]> {
+  const paths = files.map(({ localPath }) => localPath)
   const rows: ComputedRow[] = []
   for await (const batch of engine.query({ paths, columns: tableColumns(set) })) {
     for (let at = 0; at < batch.rows; at++) {
@@ -62,8 +88,7 @@ export async function computeFiles(
       rows.push({ entity: cells.slice(0, keys), cutoff: cells[keys] as bigint, values: cells.slice(keys + 1) })
     }
   }
-  rows.sort((a, b) => byEntity(a, b) || compare(a.cutoff, b.cutoff))
-  return { rows, rejected }
+  return rows.sort((a, b) => byEntity(a, b) || compare(a.cutoff, b.cutoff))
 }
 
 function byEntity(a: { entity: Cell[] }, b: { entity: Cell[] }): number {

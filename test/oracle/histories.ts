@@ -133,20 +133,32 @@ const options = fc.record({
   every: of('30m', '1h', '2h', '7h'),
   offset: of('0s', '15m', '1h', '23h'),
   entity: of(['user'], ['shop'], ['user', 'shop']),
-  knownTime: of(undefined, 'known'),
+  known: of<{ knownTime?: string; late?: 'restate' | 'asKnown' }>(
+    {},
+    { knownTime: 'known', late: 'restate' },
+    { knownTime: 'known', late: 'asKnown' },
+  ),
+  delay: of('0s', '20m', '2h'),
   rowKey: of(undefined, undefined, ['user', 'small']),
 })
 
-export const definition: fc.Arbitrary<FeatureSet> = fc
-  .tuple(options, fc.array(feature, { minLength: 1, maxLength: 5 }))
-  .map(([{ knownTime, rowKey, entity, ...grid }, features]) =>
+export const definition: fc.Arbitrary<FeatureSet> = fc.tuple(options, fc.array(feature, { minLength: 1, maxLength: 5 })).map(
+  ([
+    {
+      known: { knownTime, late },
+      rowKey,
+      entity,
+      ...grid
+    },
+    features,
+  ]) =>
     resolved({
       kind: 'featureSet',
       options: {
         name: 'generated',
         ...grid,
         entity,
-        late: 'restate',
+        ...(late ? { late } : {}),
         source: quern.objects({
           name: 'events',
           uri: 'unused',
@@ -158,7 +170,7 @@ export const definition: fc.Arbitrary<FeatureSet> = fc
         features: (f: F) => Object.fromEntries(features.map((build, at) => [`f${at}`, build(f)])),
       },
     } as unknown as FeatureSetDeclaration),
-  )
+)
 
 export function resolved(declaration: FeatureSetDeclaration): FeatureSet {
   const result = resolveFeatureSet(declaration, { place: 'test', projectDir: '/' })

@@ -25,28 +25,44 @@ export interface ExpectedRow {
 
 /** The rows of the table, by entity and cutoff, for `rows` that their schema accepts. */
 export function naiveFeatureSet(set: FeatureSet, rows: readonly Row[], through: bigint): ExpectedRow[] {
-  const kept = withoutRepeats(set, rows).filter(row => set.entity.every(({ name }) => row[name] !== null))
-  const entities = new Map<string, Row[]>()
-  for (const row of kept) {
-    const key = JSON.stringify(set.entity.map(({ name }) => String(row[name])))
-    entities.set(key, [...(entities.get(key) ?? []), row])
+  const entities = new Map<string, Cell[]>()
+  for (const row of rows.filter(one => hasKey(set, one))) entities.set(entityOf(set, row), keyOf(set, row))
+  const counted = new Map<bigint, Map<string, Row[]>>()
+  const at = (cutoff: bigint, entity: string): Row[] => {
+    if (!counted.has(cutoff)) counted.set(cutoff, countedAt(set, rows, cutoff))
+    return counted.get(cutoff)!.get(entity) ?? []
   }
   const table: ExpectedRow[] = []
-  for (const own of entities.values()) {
-    const ordered = own.sort((a, b) => totalOrder(set, a, b))
-    const entity = set.entity.map(({ name }) => ordered[0]![name]!)
-    for (const cutoff of cutoffsOf(set, ordered, through)) {
-      table.push({ entity, cutoff, values: set.columns.map(column => valueAt(set, column, ordered, cutoff)) })
+  for (const [name, entity] of entities) {
+    const own = rows.filter(row => hasKey(set, row) && entityOf(set, row) === name)
+    for (const cutoff of cutoffsOf(set, own, through, c => at(c, name))) {
+      table.push({ entity, cutoff, values: set.columns.map(column => valueAt(set, column, at(cutoff, name), cutoff)) })
     }
   }
   return table.sort((a, b) => compareMany(a.entity, b.entity) || compare(a.cutoff, b.cutoff))
 }
 
-/** Those at which the longest window holds an event, and the one after each run of them. */
-function cutoffsOf(set: FeatureSet, rows: readonly Row[], through: bigint): bigint[] {
+const keyOf = (set: FeatureSet, row: Row): Cell[] => set.entity.map(({ name }) => row[name]!)
+const entityOf = (set: FeatureSet, row: Row): string => JSON.stringify(keyOf(set, row).map(String))
+const hasKey = (set: FeatureSet, row: Row): boolean => keyOf(set, row).every(cell => cell !== null)
+
+/** The rows that count at a cutoff, by entity, in their total order. */
+function countedAt(set: FeatureSet, rows: readonly Row[], cutoff: bigint): Map<string, Row[]> {
+  const known = set.late === 'asKnown' ? rows.filter(row => (knownOf(set, row) as bigint) <= cutoff + set.delay) : rows
+  const byEntity = new Map<string, Row[]>()
+  for (const row of withoutRepeats(set, known).filter(one => hasKey(set, one))) {
+    const entity = entityOf(set, row)
+    byEntity.set(entity, [...(byEntity.get(entity) ?? []), row])
+  }
+  for (const own of byEntity.values()) own.sort((a, b) => totalOrder(set, a, b))
+  return byEntity
+}
+
+/** Those at which the longest window holds an event that counts, and the one after each run of them. */
+function cutoffsOf(set: FeatureSet, rows: readonly Row[], through: bigint, at: (cutoff: bigint) => Row[]): bigint[] {
   const finite = set.columns.flatMap(({ window }) => (window.length === 'lifetime' ? [] : [window.length]))
   const longest = finite.length === 0 ? set.every : finite.reduce((a, b) => (a > b ? a : b))
-  const alive = (cutoff: bigint): boolean => rows.some(row => isIn(timeOf(set, row), cutoff, longest))
+  const alive = (cutoff: bigint): boolean => at(cutoff).some(row => isIn(timeOf(set, row), cutoff, longest))
   const found = new Set<bigint>()
   for (const row of rows) {
     const t = timeOf(set, row)

@@ -1,6 +1,6 @@
 /** `quern diff`: schema, rows and values that differ between two versions, with the cause. */
 import { EXIT } from '../../domain/errors.ts'
-import { diffVersions } from '../../run/compareVersions.ts'
+import { diffVersions } from '../../run/diffVersions.ts'
 import { resolveRef } from '../../run/resolveRef.ts'
 import type { CommandContext } from '../command.ts'
 import { differencesText } from '../differencesText.ts'
@@ -24,7 +24,8 @@ export async function diff({ app: build, args, flags }: CommandContext): Promise
   for (const [what, names] of changes) {
     if (names.length > 0) printLine(`${counted(names.length, 'column')} ${what}: ${names.join(', ')}`)
   }
-  if (rows.added + rows.removed + rows.changed === 0) printLine('rows: no difference')
+  if (rows === null) printLine('rows: none correspond, since the key is another')
+  else if (rows.added + rows.removed + rows.changed === 0) printLine('rows: no difference')
   else
     printLine(
       differencesText({ ...rows, columns: result.features, examples: result.examples }, from!.snapshot.columns, [

@@ -1,28 +1,30 @@
 /** `quern ls`: the feature sets in the store. */
+
+import type { Engine } from '../../domain/engine.ts'
 import { EXIT } from '../../domain/errors.ts'
-import { lineageOf } from '../../domain/lineage.ts'
+import type { Snapshot, Table } from '../../domain/tableStore.ts'
 import { formatInstant } from '../../domain/time.ts'
+import { keysOf } from '../../run/columns.ts'
 import { namesOf } from '../../run/resolveRef.ts'
 import type { CommandContext } from '../command.ts'
 import { note, number, printJson, printLine, tableText } from '../output.ts'
 
 export async function ls({ app: build, flags }: CommandContext): Promise<number> {
-  const { store } = await build()
+  const { store, engine } = await build()
   const rows: string[][] = []
   for (const name of await store.tables('features')) {
     const table = store.table(`features/${name}`)
     const snapshot = await table.snapshot('latest')
     if (!snapshot) continue
-    const lineage = lineageOf(snapshot.lineage)
     const count = snapshot.files.reduce((sum, file) => sum + file.rows, 0)
     const committedAt = formatInstant(snapshot.committedAt)
-    const lastCutoff = lineage?.cutoffs?.to ?? null
+    const lastCutoff = lastCutoffOf(snapshot)
     if (flags.json) {
       printJson({
         name,
         version: snapshot.version,
         rows: count,
-        entities: lineage?.entities ?? null,
+        entities: await entitiesOf(engine, table, snapshot),
         lastCutoff,
         committedAt,
         tags: namesOf(await table.tags(), snapshot.version),
@@ -35,4 +37,14 @@ export async function ls({ app: build, flags }: CommandContext): Promise<number>
   if (rows.length === 0) note(`${store.uri} holds no feature sets yet; publish one with \`quern run\``)
   else printLine(tableText(['name', 'version', 'rows', 'last cutoff', 'committed'], rows, new Set([1, 2])))
   return EXIT.done
+}
+
+function lastCutoffOf({ files }: Snapshot): string | null {
+  const cutoffs = files.flatMap(({ columns }) => (columns.cutoff?.max as bigint | undefined) ?? [])
+  return cutoffs.length === 0 ? null : formatInstant(cutoffs.reduce((a, b) => (a > b ? a : b)))
+}
+
+async function entitiesOf(engine: Engine, table: Table, { files, columns }: Snapshot): Promise<number> {
+  const select = keysOf(columns).slice(0, -1)
+  return engine.countDistinct({ paths: await table.localPaths(files), columns, select })
 }

@@ -1,41 +1,65 @@
 /** `quern plan`: what a run would do and why. */
 import { EXIT } from '../../domain/errors.ts'
-import { formatInstantShort } from '../../domain/time.ts'
+import type { FeatureSet } from '../../domain/featureSet.ts'
+import { formatInstant, formatInstantShort } from '../../domain/time.ts'
 import { loadDefinitions } from '../../registry.ts'
-import { planFeatureSet } from '../../run/runFeatureSet.ts'
+import type { Preview } from '../../run/planFeatureSet.ts'
+import { planFeatureSet } from '../../run/planFeatureSet.ts'
 import type { CommandContext } from '../command.ts'
 import { untilFlag } from '../flags.ts'
 import { bytes, counted, printJson, printLine } from '../output.ts'
+import { backfillCommand, staleText } from '../staleText.ts'
 
 export async function plan({ app: build, args, flags }: CommandContext): Promise<number> {
   const app = await build()
-  const until = untilFlag(flags.until, app.now())
+  const options = {
+    until: untilFlag(flags.until, app.now()),
+    full: flags.full === true,
+    acceptLoss: flags.acceptLoss === true,
+    signal: app.signal,
+  }
   for (const set of await loadDefinitions(app.config.projectDir, args)) {
-    const { inputs, plan } = await planFeatureSet(set, app, { until, full: flags.full === true })
-    const runs = plan.outcome === 'run'
-    const inspected = runs ? await app.engine.inspect(set.source, inputs) : []
-    const rows = inspected.some(file => file.rows === null) ? null : inspected.reduce((sum, file) => sum + file.rows!, 0)
-    const size = runs ? inputs.files.reduce((sum, file) => sum + file.size, 0) : 0
-    const files = runs ? inputs.files.length : 0
-    if (flags.json) {
-      // Which cutoffs hold rows is known only once rows were read.
-      const cutoffs = { from: null, to: null, count: runs ? null : 0 }
-      printJson({
-        name: set.name,
-        outcome: plan.outcome,
-        reason: plan.reason,
-        read: { rows, bytes: size, files },
-        cutoffs,
-        stale: [],
-      })
-    } else if (runs) {
-      const of = rows === null ? '' : `${counted(rows, 'row')}, `
-      printLine(
-        `${set.name}: run (${plan.reason}): reads ${of}${bytes(size)} in ${counted(files, 'file')}, cutoffs through ${formatInstantShort(plan.through)}`,
-      )
-    } else {
-      printLine(`${set.name}: unchanged (${plan.reason})`)
-    }
+    const preview = await planFeatureSet(set, app, options)
+    if (flags.json) printJson(jsonLine(set, preview))
+    else for (const line of textLines(set, preview)) printLine(line)
   }
   return EXIT.done
+}
+
+function jsonLine({ name }: FeatureSet, { outcome, reason, read, cutoffs, stale }: Preview): object {
+  return {
+    name,
+    outcome,
+    reason,
+    read,
+    cutoffs:
+      cutoffs === undefined
+        ? { from: null, to: null, count: null }
+        : 'from' in cutoffs
+          ? { from: formatInstant(cutoffs.from), to: formatInstant(cutoffs.to), count: cutoffs.count }
+          : { from: null, to: null, count: 0 },
+    stale: stale.map(range => ({
+      from: formatInstant(range.from),
+      to: formatInstant(range.to),
+      entities: range.entities,
+      backfill: backfillCommand(name, range),
+    })),
+  }
+}
+
+function textLines({ name }: FeatureSet, { outcome, reason, read, cutoffs, stale, through }: Preview): string[] {
+  const lines: string[] = []
+  if (outcome === 'unchanged') lines.push(`${name}: unchanged (${reason})`)
+  else {
+    const reads = `reads ${read.rows === null ? '' : `${counted(read.rows, 'row')}, `}${bytes(read.bytes)} in ${counted(read.files, 'file')}`
+    const writes =
+      cutoffs === undefined
+        ? `cutoffs through ${formatInstantShort(through)}`
+        : 'from' in cutoffs
+          ? `${counted(cutoffs.count, 'cutoff')} from ${formatInstantShort(cutoffs.from)} to ${formatInstantShort(cutoffs.to)}`
+          : 'no cutoffs'
+    lines.push(`${name}: run (${reason}): ${reads}, writes ${writes}`)
+  }
+  for (const range of stale) lines.push(`  ${staleText(name, range)}`)
+  return lines
 }

@@ -1,15 +1,15 @@
 /** `quern run`: a line for each feature set, whatever its outcome. */
 import { EXIT, QuernError, worstExitCode } from '../../domain/errors.ts'
 import type { FeatureSet } from '../../domain/featureSet.ts'
-import { formatInstantShort } from '../../domain/time.ts'
 import { loadDefinitions } from '../../registry.ts'
-import type { RunResult } from '../../run/runFeatureSet.ts'
 import { runFeatureSet } from '../../run/runFeatureSet.ts'
 import type { CommandContext } from '../command.ts'
 import { defectText, errorText, isExpected } from '../errorText.ts'
 import { shareFlag, untilFlag } from '../flags.ts'
-import { counted, instantOrNull, note, number, printJson, printLine } from '../output.ts'
+import { note, printJson, printLine } from '../output.ts'
 import { progressLine } from '../progress.ts'
+import { runJson, runText } from '../runLine.ts'
+import { pendingText } from '../staleText.ts'
 
 export async function run({ app: build, args, flags }: CommandContext): Promise<number> {
   const app = await build()
@@ -25,13 +25,15 @@ export async function run({ app: build, args, flags }: CommandContext): Promise<
       const result = await runFeatureSet(set, app, {
         until,
         full: flags.full === true,
+        acceptLoss: flags.acceptLoss === true,
         maxRejected,
         onProgress: progress.show,
         signal: app.signal,
       })
       progress.clear()
-      if (flags.json) printJson(jsonLine(set, result, seconds()))
-      else printLine(textLine(set, result, seconds()))
+      if (flags.json) printJson(runJson(set, result, seconds()))
+      else printLine(runText(set, result, seconds()))
+      for (const range of result.pending) note(pendingText(set.name, range))
       codes.push(EXIT.done)
     } catch (error) {
       progress.clear()
@@ -42,17 +44,6 @@ export async function run({ app: build, args, flags }: CommandContext): Promise<
     }
   }
   return worstExitCode(codes)
-}
-
-function jsonLine(set: FeatureSet, result: RunResult, seconds: number): object {
-  const { cutoffs, through, ...rest } = result
-  return {
-    name: set.name,
-    ...rest,
-    cutoffs: { from: instantOrNull(cutoffs?.first), to: instantOrNull(cutoffs?.last), count: cutoffs?.count ?? 0 },
-    through: instantOrNull(through),
-    seconds,
-  }
 }
 
 async function failedLine(
@@ -81,13 +72,4 @@ async function failedLine(
     code,
     hint,
   }
-}
-
-function textLine(set: FeatureSet, result: RunResult, seconds: number): string {
-  if (result.outcome === 'unchanged')
-    return `${set.name}: unchanged${result.version === null ? '' : ` at version ${result.version}`} (${result.reason})`
-  const { first, last, count } = result.cutoffs!
-  const range = `${counted(count, 'cutoff')} from ${formatInstantShort(first)} to ${formatInstantShort(last)}`
-  const rejected = result.rowsRejected > 0 ? `, ${number(result.rowsRejected)} rejected` : ''
-  return `${set.name}: committed version ${result.version} (${result.reason}): ${counted(result.rowsRead, 'row')} read${rejected}, ${counted(result.rowsWritten, 'row')} written, ${range}, ${seconds.toFixed(1)} s`
 }

@@ -2,17 +2,20 @@
 import { EXIT, FaultsError } from '../../domain/errors.ts'
 import type { FeatureSet } from '../../domain/featureSet.ts'
 import { loadDefinitions } from '../../registry.ts'
-import { verifyVersion } from '../../run/compareVersions.ts'
 import { resolveRef } from '../../run/resolveRef.ts'
+import { verifyVersion } from '../../run/verifyVersion.ts'
 import type { CommandContext } from '../command.ts'
 import { differencesText } from '../differencesText.ts'
 import { counted, printJson, printLine } from '../output.ts'
+import { progressLine } from '../progress.ts'
 
 export async function verify({ app: build, args, flags }: CommandContext): Promise<number> {
   const app = await build()
   const resolved = await resolveRef(app.store, args[0]!)
   const set = await definitionOf(app.config.projectDir, resolved.name)
-  const result = await verifyVersion(resolved, set, app, app.signal)
+  const progress = progressLine(resolved.name, !app.config.plain, app.now)
+  const result = await verifyVersion(resolved, set, app, { onProgress: progress.show, signal: app.signal })
+  progress.clear()
   const { name, snapshot } = resolved
   if (flags.json) printJson({ name, version: snapshot.version, ...result })
   else if (result.outcome === 'equal') printLine(`${name}@${snapshot.version}: equal, ${counted(result.rows, 'row')}`)

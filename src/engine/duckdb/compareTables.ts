@@ -14,7 +14,7 @@ export async function compareTables(connection: DuckDBConnection, comparison: Co
   const on = keys.map(key => `l.${identifier(key)} = r.${identifier(key)}`).join(' AND ')
   const joined = `FROM (${a}) l FULL JOIN (${b}) r ON ${on}`
   const [lacksLeft, lacksRight] = ['l', 'r'].map(side => `${side}.${identifier(keys[0]!)} IS NULL`) as [string, string]
-  const changed = columns.map(column => differsSql(column, comparison.tolerance))
+  const changed = columns.map(column => differsSql(column, comparison.tolerance, 'l', 'r'))
   const anyChanged = changed.length === 0 ? 'false' : changed.map(condition => `coalesce(${condition}, false)`).join(' OR ')
   const both = `NOT ${lacksLeft} AND NOT ${lacksRight}`
   const counts = [
@@ -46,10 +46,11 @@ function comparedColumns({ left, right, keys }: Comparison): TableColumn[] {
   })
 }
 
-const isFloat = ({ type }: TableColumn): boolean => type.kind === 'double' || type.kind === 'float'
+const isFloat = ({ type }: Pick<TableColumn, 'type'>): boolean => type.kind === 'double' || type.kind === 'float'
 
-function differsSql(column: TableColumn, tolerance: number): string {
-  const [l, r] = [`l.${identifier(column.name)}`, `r.${identifier(column.name)}`]
+/** Whether a column's values on two sides differ, by more than `tolerance` of the larger magnitude where they are floats. */
+export function differsSql(column: Pick<TableColumn, 'name' | 'type'>, tolerance: number, left: string, right: string): string {
+  const [l, r] = [`${left}.${identifier(column.name)}`, `${right}.${identifier(column.name)}`]
   const distinct = `${l} IS DISTINCT FROM ${r}`
   if (!isFloat(column)) return `(${distinct})`
   const close = `abs(${l} - ${r}) <= ${tolerance} * greatest(abs(${l}), abs(${r}))`

@@ -1,196 +1,132 @@
-/** The story of one computation: rows to tiles, tiles to the grid, the grid to windows, windows to staged files. */
-import { join } from 'node:path'
+/** The story of one computation: tiles to the grid, the grid to windows, windows to the feature set's rows. */
+
 import type { DuckDBConnection } from '@duckdb/node-api'
-import type { Computation, ComputationResult, ComputeOptions, StagedFiles } from '../../domain/engine.ts'
-import type { FeatureSet } from '../../domain/featureSet.ts'
-import type { StagedFile } from '../../domain/tableStore.ts'
-import { floorDiv } from '../../domain/time.ts'
-import { distinctStepsSql, itemBlocksSql } from './distinctSql.ts'
+import type { Computation, ComputationResult, TileSet } from '../../domain/engine.ts'
+import { reachOf } from '../../domain/featureSet.ts'
+import { hull } from '../../domain/ranges.ts'
+import { distinctStepsSql, loadedBlocksSql } from './distinctSql.ts'
+import { gridSql, placesSql } from './gridSql.ts'
+import { mergedSpansSql, spanStepsSql } from './itemSpansSql.ts'
+import { lateWindows, lateWindowsSql } from './lateSql.ts'
 import { momentsSql } from './momentsSql.ts'
 import { MOMENTS_MACRO } from './partialSql.ts'
-import { readRejected } from './rejects.ts'
-import type { Scan } from './scan.ts'
-import { prepareScan } from './scan.ts'
+import { replaceRows } from './restate.ts'
 import type { Shape } from './shape.ts'
 import { shapeOf } from './shape.ts'
-import { identifier } from './sql.ts'
-import type { NamedType } from './stagedFile.ts'
-import { writeParquet } from './stagedFile.ts'
-import { gridSql, tilesSql } from './tilesSql.ts'
-import { runWatched } from './watched.ts'
-import { resultSql, windowsSql } from './windowsSql.ts'
+import type { ComputeOptions } from './stageRows.ts'
+import { stageRows } from './stageRows.ts'
+import { count, withoutTables } from './tables.ts'
+import type { TileBounds } from './tilesSql.ts'
+import { loadedTilesSql } from './tilesSql.ts'
+import { scopeOf } from './touched.ts'
+import { cutoffAt, cutoffIndex } from './windowShape.ts'
+import { emptyRowsSql, resultSql, windowsSql } from './windowsSql.ts'
 
-/** About 128 MB of output per file, by a guess of 5 bytes a value once compressed. */
-const VALUES_PER_FILE = 25_000_000
-
-export async function compute(
+export function compute(
   connection: DuckDBConnection,
   computation: Computation,
-  options: ComputeOptions & { scratchDir: string },
+  options: ComputeOptions,
 ): Promise<ComputationResult> {
-  try {
-    return await computeInTables(connection, computation, options)
-  } finally {
-    await dropTables(connection)
-  }
-}
-
-/** Whatever became of the computation, its tables make room for the next. */
-async function dropTables(connection: DuckDBConnection): Promise<void> {
-  const tables = await connection.runAndReadAll('SELECT table_name FROM duckdb_tables() WHERE temporary')
-  for (const [name] of tables.getRows()) await connection.run(`DROP TABLE IF EXISTS temp.${identifier(String(name))}`)
+  return withoutTables(connection, () => computeInTables(connection, computation, options))
 }
 
 async function computeInTables(
   connection: DuckDBConnection,
-  { set, inputs, through }: Computation,
-  options: ComputeOptions & { scratchDir: string },
+  { set, tiles, due, stale }: Computation,
+  options: ComputeOptions,
 ): Promise<ComputationResult> {
   const shape = shapeOf(set)
-  const last = floorDiv(through - set.offset, set.every)
-  const run = async (sql: string): Promise<void> => {
+  options.onProgress({ stage: 'compute', unit: 'rows', done: 0, total: null })
+  await connection.run(MOMENTS_MACRO)
+  await connection.run(`CREATE OR REPLACE TEMP TABLE due_rows AS ${emptyRowsSql(shape)}`)
+  const pass = async (into: string, from: bigint, to: bigint, entities?: string): Promise<void> => {
     options.signal.throwIfAborted()
-    await connection.run(sql)
+    await computeRows(connection, shape, tiles, { from, to, entities }, into)
   }
-  const read = async (sql: string, total: number): Promise<void> => {
-    options.signal.throwIfAborted()
-    const onShare = (share: number): void =>
-      options.onProgress({ stage: 'read', unit: 'rows', done: Math.round(share * total), total })
-    await runWatched(connection, sql, onShare)
+  for (const { from, to } of due) await pass('due_rows', cutoffIndex(set, from), cutoffIndex(set, to) - 1n)
+
+  const range = stale && hull(stale.cutoffs)
+  let replaced: Awaited<ReturnType<typeof replaceRows>> | undefined
+  if (stale && range) {
+    const scope = await scopeOf(connection, shape, stale)
+    await connection.run(`CREATE OR REPLACE TEMP TABLE stale_rows AS ${emptyRowsSql(shape)}`)
+    await pass('stale_rows', cutoffIndex(set, range.from), cutoffIndex(set, range.to) - 1n, scope.entities)
+    replaced = await replaceRows(connection, shape, stale, scope, options)
   }
+  const files = await stageRows(connection, shape, 'due_rows', options)
+  const written = replaced ? `(SELECT __i FROM due_rows UNION ALL SELECT __i FROM written_rows)` : 'due_rows'
+  const span = async (relation: string): Promise<ComputationResult['cutoffs']> => {
+    const [first, last, n] = (
+      await connection.runAndReadAll(`SELECT min(__i), max(__i), count(DISTINCT __i) FROM ${relation}`)
+    ).getRows()[0]!
+    return first === null
+      ? undefined
+      : { first: cutoffAt(set, first as bigint), last: cutoffAt(set, last as bigint), count: Number(n) }
+  }
+  return {
+    files: [...files, ...(replaced?.files ?? [])],
+    replaced: replaced?.replaced ?? [],
+    rows: await count(connection, `SELECT count(*) FROM ${written}`),
+    cutoffs: await span(written),
+    restated: replaced
+      ? { rows: replaced.rows, removed: replaced.removed, entities: replaced.entities, cutoffs: await span('moved') }
+      : { rows: 0, removed: 0, entities: 0, cutoffs: undefined },
+  }
+}
 
-  const scan = await prepareScan(connection, {
-    source: set.source,
-    inputs,
-    keys: set.entity.map(({ name }) => name),
-    setName: set.name,
-    scratchDir: options.scratchDir,
-    onRejected: options.onRejected,
-    onProgress: options.onProgress,
-    signal: options.signal,
-  })
-  const rows = await acceptedRows(connection, shape, scan)
-  await read(`CREATE OR REPLACE TEMP TABLE tiles AS ${tilesSql(shape, rows.relation)}`, scan.rows)
-  const accepted = rows.accepted ?? (await count(connection, 'SELECT coalesce(sum(n), 0) FROM tiles'))
-  const rowsRejected = scan.rejectedBefore + scan.rows - accepted
-  const rowsRead = scan.rejectedBefore + scan.rows
-  if (scan.rows > accepted) await readRejected(connection, scan)
-  // A share such as 0.29 is a little off as a double; one row in 10^12 more is not.
-  if (rowsRejected > options.maxRejected * rowsRead * (1 + 1e-12)) return { rowsRead, rowsRejected, staged: undefined }
+interface Pass {
+  /** The first and the last cutoff. */
+  from: bigint
+  to: bigint
+  /** A relation of the entities' keys; all where absent. */
+  entities: string | undefined
+}
 
-  // A first pass that accepted every row of files that are pinned has judged for the second one too.
-  const again = !set.source.rowKey && scan.rows === accepted ? scan.unjudged : rows.relation
+/** Adds the rows of one stretch of cutoffs to the table `into`. */
+async function computeRows(
+  connection: DuckDBConnection,
+  shape: Shape,
+  tiles: readonly TileSet[],
+  { from, to, entities }: Pass,
+  into: string,
+): Promise<void> {
+  if (tiles.length === 0) return
+  // One more than windows reach: its tile may be what a closing row closes.
+  const first = from - reachOf(shape.set) - 1n
+  const bounds: TileBounds = { first, last: to, carry: shape.lifetime, entities }
+  const run = async (sql: string): Promise<void> => void (await connection.run(sql))
+  await run(`CREATE OR REPLACE TEMP TABLE tiles AS ${loadedTilesSql(shape, tiles, bounds)}`)
   const steps: string[] = []
   for (const partial of shape.partials.all) {
     if (partial.kind !== 'distinct') continue
     const table = `steps_${partial.id}`
-    await read(`CREATE OR REPLACE TEMP TABLE item_blocks AS ${itemBlocksSql(shape, again, partial, last)}`, scan.rows)
-    await run(`CREATE OR REPLACE TEMP TABLE ${table} AS ${distinctStepsSql(shape, partial, 'item_blocks')}`)
-    await run('DROP TABLE item_blocks')
+    const items = shape.asKnown ? mergedSpansSql(shape, tiles, partial, bounds) : loadedBlocksSql(shape, tiles, partial, bounds)
+    await run(`CREATE OR REPLACE TEMP TABLE items AS ${items}`)
+    const stepsSql = shape.asKnown ? spanStepsSql(shape, partial, 'items', first) : distinctStepsSql(shape, partial, 'items')
+    await run(`CREATE OR REPLACE TEMP TABLE ${table} AS ${stepsSql}`)
+    await run('DROP TABLE items')
     steps.push(table)
   }
-  options.onProgress({ stage: 'compute', unit: 'rows', done: 0, total: null })
-  await run(`CREATE OR REPLACE TEMP TABLE grid AS ${gridSql(shape, 'tiles', last)}`)
+  await run(`CREATE OR REPLACE TEMP TABLE grid AS ${gridSql(shape, `(${placesSql(shape, 'tiles', first)})`, to)}`)
+  const late = lateWindows(shape).length > 0 ? 'late' : undefined
+  if (late) await run(`CREATE OR REPLACE TEMP TABLE late AS ${lateWindowsSql(shape, 'tiles', to)}`)
   await run('DROP TABLE tiles')
-  await run(`CREATE OR REPLACE TEMP TABLE windows AS ${windowsSql(shape, await withMoments(connection, shape), steps)}`)
-  for (const table of ['grid', ...steps]) await run(`DROP TABLE ${table}`)
-  const staged = await stage(connection, shape, options)
-  return { rowsRead, rowsRejected, staged }
+  await addMoments(connection, shape)
+  // Tables between the steps: in one statement the engine would write a merge out wherever its result is read.
+  await run(
+    `CREATE OR REPLACE TEMP TABLE windows AS ${windowsSql(shape, { grid: 'grid', steps, ...(late ? { late } : {}) }, from, to)}`,
+  )
+  for (const table of ['grid', ...steps, ...(late ? [late] : [])]) await run(`DROP TABLE ${table}`)
+  await run(`INSERT INTO ${into} ${resultSql(shape, 'windows')}`)
+  await run('DROP TABLE windows')
 }
 
-/** The rows that count, and the number of accepted ones where repeated row keys are dropped after it. */
-async function acceptedRows(
-  connection: DuckDBConnection,
-  shape: Shape,
-  scan: Scan,
-): Promise<{ relation: string; accepted: number | undefined }> {
-  const { source } = shape.set
-  const keyed = (relation: string): string =>
-    scan.keyed === 'true' ? relation : `(SELECT * FROM ${relation} WHERE ${scan.keyed})`
-  if (!source.rowKey) return { relation: keyed(scan.relation), accepted: undefined }
-  await connection.run(`CREATE OR REPLACE TEMP TABLE valid AS SELECT * FROM ${scan.relation}`)
-  const accepted = await count(connection, `SELECT count(*) FILTER (WHERE ${scan.keyed}) FROM valid`)
-  return { relation: keyed(lastOfEachRowKey(shape, source.rowKey)), accepted }
-}
-
-/** Chosen before keys are looked at: what belongs to no entity may replace what did. A repeated row key keeps the row with the greatest known time, then the last in the total order of rows. */
-function lastOfEachRowKey(shape: Shape, rowKey: readonly string[]): string {
-  const content = shape.rows.order.map(name => `${identifier(name)} DESC NULLS LAST`)
-  const order = ['__known DESC NULLS LAST', '__t DESC', ...content].join(', ')
-  const by = rowKey.map(identifier).join(', ')
-  return `(SELECT * FROM valid QUALIFY row_number() OVER (PARTITION BY ${by} ORDER BY ${order}) = 1)`
-}
-
-/** The grid's name, after windows of moments were added to it. */
-async function withMoments(connection: DuckDBConnection, shape: Shape): Promise<string> {
-  if (!shape.partials.all.some(({ kind }) => kind === 'moments')) return 'grid'
+/** Adds the windows of moments to the grid. */
+async function addMoments(connection: DuckDBConnection, shape: Shape): Promise<void> {
+  if (!shape.partials.all.some(({ kind }) => kind === 'moments')) return
   const longest = `SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM grid GROUP BY ${shape.keys.join(', ')})`
   const longestRun = BigInt(await count(connection, longest))
-  await connection.run(MOMENTS_MACRO)
-  return `(${momentsSql(shape, 'grid', longestRun)})`
-}
-
-/** Writes the result in files of neighbouring cutoffs, each sorted by entity and cutoff. */
-async function stage(
-  connection: DuckDBConnection,
-  shape: Shape,
-  options: ComputeOptions & { scratchDir: string },
-): Promise<StagedFiles> {
-  const { set } = shape
-  const columns = outputColumns(set)
-  const perCutoff = await connection.runAndReadAll('SELECT i, count(*) FROM windows WHERE visible GROUP BY i ORDER BY i')
-  const cutoffs = perCutoff.getRows().map(([i, n]) => ({ i: i as bigint, rows: Number(n) }))
-  const rows = cutoffs.reduce((sum, cutoff) => sum + cutoff.rows, 0)
-  const order = [...set.entity.map(({ name }) => identifier(name)), 'cutoff'].join(', ')
-  const files: StagedFile[] = []
-  let written = 0
-  for (const range of rangesOf(cutoffs, Math.max(1, Math.floor(VALUES_PER_FILE / columns.length)))) {
-    options.signal.throwIfAborted()
-    options.onProgress({ stage: 'write', unit: 'rows', done: written, total: rows })
-    const part = `(SELECT * FROM windows WHERE i BETWEEN ${range.first} AND ${range.last})`
-    const path = join(options.scratchDir, `staged-${files.length}.parquet`)
-    const file = await writeParquet(connection, `${resultSql(shape, part)} ORDER BY ${order}`, columns, path)
-    files.push(file)
-    written += file.rows
-  }
-  const instantOf = (i: bigint): bigint => i * set.every + set.offset
-  const cutoffRange =
-    cutoffs.length === 0
-      ? undefined
-      : { first: instantOf(cutoffs[0]!.i), last: instantOf(cutoffs.at(-1)!.i), count: cutoffs.length }
-  const keys = `SELECT DISTINCT ${shape.keys.join(', ')} FROM windows WHERE visible`
-  const entities = await count(connection, `SELECT count(*) FROM (${keys})`)
-  return { files, rows, entities, cutoffs: cutoffRange }
-}
-
-/** Neighbouring cutoffs, joined until they hold `target` rows. */
-function rangesOf(cutoffs: readonly { i: bigint; rows: number }[], target: number): { first: bigint; last: bigint }[] {
-  const ranges: { first: bigint; last: bigint }[] = []
-  let held = Number.POSITIVE_INFINITY
-  for (const { i, rows } of cutoffs) {
-    if (held + rows > target) {
-      ranges.push({ first: i, last: i })
-      held = 0
-    }
-    ranges.at(-1)!.last = i
-    held += rows
-  }
-  return ranges
-}
-
-/** The table's columns: keys, `cutoff`, features in the order written. */
-export function outputColumns(set: FeatureSet): NamedType[] {
-  return [
-    ...set.entity,
-    { name: 'cutoff', type: { kind: 'timestamp' } },
-    ...set.columns.map(({ name, type }) => ({ name, type })),
-  ]
-}
-
-async function count(connection: DuckDBConnection, sql: string): Promise<number> {
-  return Number(await firstCell(connection, sql))
-}
-
-async function firstCell(connection: DuckDBConnection, sql: string): Promise<unknown> {
-  return (await connection.runAndReadAll(sql)).getRows()[0]![0]
+  await connection.run('ALTER TABLE grid RENAME TO grid_before')
+  await connection.run(`CREATE OR REPLACE TEMP TABLE grid AS ${momentsSql(shape, 'grid_before', longestRun)}`)
+  await connection.run('DROP TABLE grid_before')
 }

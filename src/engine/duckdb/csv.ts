@@ -41,7 +41,12 @@ export async function loadCsv(
     FROM ${table}_parsed p ASOF LEFT JOIN malformed b ON p.position > b.after`)
   for (const name of [`${table}_parsed`, 'malformed', 'reject_errors', 'reject_scans']) await connection.run(`DROP TABLE ${name}`)
   return {
-    group: { files: [file], columns: physicalColumns(columns, Object.keys(file.partition)), from: () => table },
+    group: {
+      files: [file],
+      columns: physicalColumns(columns, Object.keys(file.partition)),
+      file: literal(file.path),
+      from: () => table,
+    },
     malformed,
   }
 }

@@ -8,11 +8,13 @@
  * The tiles in which an item occurs are kept as bits, 32 tiles to a block: grouping costs one bit operation a row, and the
  * occurrence before a given one is mostly found in the same word, without sorting.
  */
+import type { TileSet } from '../../domain/engine.ts'
 import { expressionSql } from './expressionSql.ts'
 import type { PartialAggregate } from './partials.ts'
 import type { PartialWindow, Shape } from './shape.ts'
 import { tailName, tailsOf, windowsOf } from './shape.ts'
-import { tiledRowsSql } from './tilesSql.ts'
+import type { TileBounds } from './tilesSql.ts'
+import { partSql, tiled, tiledRowsSql } from './tilesSql.ts'
 
 const BLOCK_BITS = 5
 const BLOCK = 2 ** BLOCK_BITS
@@ -20,24 +22,73 @@ const BLOCK = 2 ** BLOCK_BITS
 /** Added to the numbers of tiles, so that those before 1970 have bits too. A multiple of the block, above any number. */
 const SHIFT = 2n ** 50n
 
+/** The part of a tile set that holds the items of a distinct partial. */
+export const itemsPart = ({ id }: PartialAggregate): string => id
+
 /**
  * A row for each entity, item and block of tiles: `bits`, the tiles in which the item occurs, and for each tail those in which
- * it occurs within the tail. `through` is the number of the last cutoff that is due.
+ * it occurs within the tail.
  */
-export function itemBlocksSql(shape: Shape, relation: string, partial: PartialAggregate, through: bigint): string {
+export function itemBlocksSql(shape: Shape, relation: string, partial: PartialAggregate): string {
   const { keys, rows } = shape
   const item = expressionSql(partial.input!, rows.types)
-  const where = partial.where ? ` AND ${expressionSql(partial.where, rows.types)}` : ''
+  const where = partial.where ? ` WHERE ${expressionSql(partial.where, rows.types)}` : ''
   const tails = tailsOf(shape, partial).map(
     tail => `bit_or(CASE WHEN p <= ${tail} THEN bit ELSE 0 END) AS ${tailName(partial, tail)}`,
   )
   const by = [...keys, 'item', 'block'].join(', ')
   return `SELECT ${[by, 'bit_or(bit) AS bits', ...tails].join(', ')}
     FROM (
-      SELECT *, ${item} AS item, (i + ${SHIFT}) >> ${BLOCK_BITS} AS block, 1::BIGINT << ((i + ${SHIFT}) & ${BLOCK - 1}) AS bit
-      FROM ${tiledRowsSql(shape, relation)} WHERE i <= ${through}${where}
+      SELECT ${[...keys, 'p'].map(tiled).join(', ')}, ${item} AS item, ${blockOf('__i')} AS block, ${bitOf('__i')} AS bit
+      FROM ${tiledRowsSql(shape, relation)}${where}
     )
     WHERE item IS NOT NULL GROUP BY ${by}`
+}
+
+const blockOf = (i: string): string => `((${i} + ${SHIFT}) >> ${BLOCK_BITS})`
+const bitOf = (i: string): string => `(1::BIGINT << ((${i} + ${SHIFT}) & ${BLOCK - 1}))`
+
+/** Blocks of several tile sets as one, with the tiles from `first` to `last` alone; those before as tile `first - 1` where they are carried. */
+export function loadedBlocksSql(shape: Shape, sets: readonly TileSet[], partial: PartialAggregate, bounds: TileBounds): string {
+  const { keys } = shape
+  const tails = tailsOf(shape, partial).map(tail => tailName(partial, tail))
+  const [low, high] = [bounds.first + SHIFT, bounds.last + SHIFT]
+  const [lowBlock, highBlock] = [low >> BigInt(BLOCK_BITS), high >> BigInt(BLOCK_BITS)]
+  const whole = 2n ** BigInt(BLOCK) - 1n
+  const from = whole & ~((1n << (low % BigInt(BLOCK))) - 1n)
+  const upTo = (1n << ((high % BigInt(BLOCK)) + 1n)) - 1n
+  const mask = `(CASE WHEN block = ${lowBlock} THEN ${from} ELSE ${whole} END & CASE WHEN block = ${highBlock} THEN ${upTo} ELSE ${whole} END)`
+  const by = [...keys, 'item', 'block']
+  const only = bounds.entities === undefined ? '' : ` SEMI JOIN ${bounds.entities} USING (${keys.join(', ')})`
+  const source = `${partSql(sets, itemsPart(partial))!}${only}`
+  const parts = [
+    `SELECT ${[...by, ...['bits', ...tails].map(name => `${name} & ${mask} AS ${name}`)].join(', ')}
+      FROM ${source} WHERE block BETWEEN ${lowBlock} AND ${highBlock}`,
+  ]
+  if (bounds.carry) {
+    const carried = String(bounds.first - 1n)
+    const columns = [
+      ...keys,
+      'item',
+      `${blockOf(carried)} AS block`,
+      `${bitOf(carried)} AS bits`,
+      ...tails.map(name => `0 AS ${name}`),
+    ]
+    parts.push(
+      `SELECT ${columns.join(', ')} FROM ${source} WHERE block < ${lowBlock} OR (block = ${lowBlock} AND bits & ~${from}::BIGINT <> 0)`,
+    )
+  }
+  const merged = ['bits', ...tails].map(name => `bit_or(${name})::BIGINT AS ${name}`)
+  return `SELECT ${[...by, ...merged].join(', ')} FROM (${parts.join(' UNION ALL ')}) GROUP BY ${by.join(', ')} HAVING bit_or(bits) <> 0`
+}
+
+/** Blocks of several tile sets as one, all of them. */
+export function mergedBlocksSql(shape: Shape, sets: readonly TileSet[], partial: PartialAggregate): string {
+  const by = [...shape.keys, 'item', 'block']
+  const merged = ['bits', ...tailsOf(shape, partial).map(tail => tailName(partial, tail))].map(
+    name => `bit_or(${name})::BIGINT AS ${name}`,
+  )
+  return `SELECT ${[...by, ...merged].join(', ')} FROM ${partSql(sets, itemsPart(partial))!} GROUP BY ${by.join(', ')}`
 }
 
 /** Steps per entity and cutoff, one column for each window over `partial`, from the table of its item blocks. */

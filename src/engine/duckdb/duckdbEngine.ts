@@ -4,10 +4,14 @@ import { arrowStream } from './arrow.ts'
 import { compareTables } from './compareTables.ts'
 import { compute } from './compute.ts'
 import { inspectInputs } from './inspect.ts'
+import { mergeTiles, read } from './reading.ts'
 import { rowWriter } from './rowWriter.ts'
 import type { DuckDBOptions } from './session.ts'
 import { DuckDBSession } from './session.ts'
+import { writeParquet } from './stagedFile.ts'
+import { stagedPath } from './stageRows.ts'
 import { exportParquet, queryBatches, tableQuerySql } from './tableQuery.ts'
+import { count } from './tables.ts'
 
 /** Nothing is loaded or opened until the first call. */
 export function duckdbEngine(options: DuckDBOptions): Engine {
@@ -15,6 +19,7 @@ export function duckdbEngine(options: DuckDBOptions): Engine {
   const { scratchDir } = options
   return {
     name: 'duckdb',
+    tileFormat: 'duckdb-1',
 
     version: () => session.use(async connection => String((await connection.runAndReadAll('SELECT version()')).getRows()[0]![0])),
 
@@ -22,10 +27,20 @@ export function duckdbEngine(options: DuckDBOptions): Engine {
 
     inspect: (source, inputs) => session.use(connection => inspectInputs(connection, source, inputs)),
 
+    read: (reading, readOptions) =>
+      session.use(connection => read(connection, reading, { ...readOptions, scratchDir }), readOptions.signal),
+
+    mergeTiles: (set, tiles) => session.use(connection => mergeTiles(connection, set, tiles, scratchDir)),
+
     compute: (computation, computeOptions) =>
       session.use(connection => compute(connection, computation, { ...computeOptions, scratchDir }), computeOptions.signal),
 
     writeRows: async columns => rowWriter(await session.anotherConnection(), columns, scratchDir),
+
+    countDistinct: query =>
+      session.use(async connection =>
+        count(connection, `SELECT count(*) FROM (SELECT DISTINCT * FROM (${await tableQuerySql(connection, query)}))`),
+      ),
 
     query: query => session.stream(async connection => queryBatches(connection, await tableQuerySql(connection, query))),
 
@@ -34,6 +49,11 @@ export function duckdbEngine(options: DuckDBOptions): Engine {
 
     queryParquet: (query, path) =>
       session.use(async connection => exportParquet(connection, await tableQuerySql(connection, query), path)),
+
+    stageQuery: query =>
+      session.use(async connection =>
+        writeParquet(connection, await tableQuerySql(connection, query), selectedColumns(query), stagedPath(scratchDir)),
+      ),
 
     compare: comparison => session.use(connection => compareTables(connection, comparison)),
 

@@ -36,8 +36,10 @@ export function featureSql(
       const variance = varianceSql(column, partials, window)
       return aggregation.name === 'stddev' ? `sqrt(${variance})` : variance
     }
+    case 'first':
+    case 'last':
     case 'lastRow':
-      return castTo(type, `(${window('lastRow')}).v`)
+      return castTo(type, `(${window(aggregation.name)}).v`)
     default:
       return castTo(type, window(aggregation.name))
   }

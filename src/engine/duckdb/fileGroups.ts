@@ -9,6 +9,8 @@ export interface FileGroup {
   files: PinnedFile[]
   /** By exact name, folders' columns included. */
   columns: Map<string, PhysicalColumn>
+  /** SQL of a row's path. */
+  file: string
   /** SQL of all rows, or of one file's with `position`, the row in the file counted from 0. */
   from: (only?: PinnedFile) => string
 }
@@ -33,6 +35,7 @@ function parquetGroup(file: PinnedFile, columns: NamedColumn[]): FileGroup {
   return {
     files,
     columns: physicalColumns(columns, folders),
+    file: 'filename',
     from: only =>
       only
         ? `(SELECT *, file_row_number AS position FROM read_parquet(${fileList([only.path])}, ${hive}, file_row_number = true))`

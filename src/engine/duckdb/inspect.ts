@@ -30,7 +30,9 @@ export async function inspectInputs(
     if (file.format === 'parquet') continue
     const columns = file.format === 'csv' ? await csvColumns(file, source.csv) : []
     if (file.format === 'csv') {
-      decodedGroups(source, [{ files: [file], columns: physicalColumns(columns, Object.keys(file.partition)), from: () => '' }])
+      decodedGroups(source, [
+        { files: [file], columns: physicalColumns(columns, Object.keys(file.partition)), file: '', from: () => '' },
+      ])
     }
     inspected.push({ path: file.path, columns, rows: null })
   }

@@ -8,7 +8,7 @@
 import { mergeMomentsSql } from './partialSql.ts'
 import type { PartialAggregate } from './partials.ts'
 import type { PartialWindow, Shape } from './shape.ts'
-import { readsWholeTiles, tailName, windowsOf } from './shape.ts'
+import { lifetimeName, readsWholeTiles, tailName, windowsOf } from './shape.ts'
 
 /** `grid` with one more column for each window over a partial of moments. `longestRun`: the most rows of one entity. */
 export function momentsSql(shape: Shape, grid: string, longestRun: bigint): string {
@@ -37,22 +37,22 @@ function addWindows(
   const lengths = windows.map(({ window }) => rowsOf(window.whole, longestRun))
   const longest = lengths.reduce((a, b) => (a > b ? a : b), 0n)
   if (readsWholeTiles(shape, partial)) {
-    steps.add(level(0), partial.id)
+    steps.add(level(0), inStretch ? partial.id : lifetimeName(shape, partial))
     for (let k = 0; 2n ** BigInt(k + 1) <= longest; k++) {
-      steps.add('earlier', `lag(${level(k)}, ${2 ** k}) OVER ${frame}`)
-      steps.add(level(k + 1), mergeMomentsSql('earlier', level(k)), ['earlier'])
+      steps.add(level(k + 1), mergeMomentsSql(`lag(${level(k)}, ${2 ** k}) OVER ${frame}`, level(k)))
     }
   }
   windows.forEach(({ window, name }, at) => {
-    let merged = 'NULL::STRUCT(n DOUBLE, mean DOUBLE, s DOUBLE)'
+    // The latest rows first, so the list is turned round.
+    const parts: string[] = []
     let offset = 0n
     for (let k = 0; 2n ** BigInt(k) <= lengths[at]!; k++) {
       if ((lengths[at]! & (2n ** BigInt(k))) === 0n) continue
-      merged = steps.merge(`lag(${level(k)}, ${offset}) OVER ${frame}`, merged)
+      parts.push(`lag(${level(k)}, ${offset}) OVER ${frame}`)
       offset += 2n ** BigInt(k)
     }
-    if (window.tail > 0n) merged = steps.merge(`lag(${tailName(partial, window.tail)}, ${offset}) OVER ${frame}`, merged)
-    steps.add(name, merged)
+    if (window.tail > 0n) parts.push(`lag(${tailName(partial, window.tail)}, ${offset}) OVER ${frame}`)
+    steps.add(name, mergeMomentsSql(...parts.reverse()))
   })
 }
 
@@ -67,28 +67,18 @@ function nextPowerOfTwo(n: bigint): bigint {
   return power
 }
 
-/** Common table expressions, each adding a column to the one before: a merge written out in place would double the text. */
+/** Common table expressions, each adding a column to the one before. */
 class Steps {
   readonly #tables: string[] = []
   readonly #grid: string
-  #merges = 0
 
   constructor(grid: string) {
     this.#grid = grid
   }
 
-  add(column: string, sql: string, drop: string[] = []): void {
+  add(column: string, sql: string): void {
     const from = this.#tables.length === 0 ? this.#grid : `step${this.#tables.length - 1}`
-    const kept = drop.length === 0 ? '*' : `* EXCLUDE (${drop.join(', ')})`
-    this.#tables.push(`step${this.#tables.length} AS (SELECT ${kept}, ${sql} AS ${column} FROM ${from})`)
-  }
-
-  /** The name of a column that merges `earlier` with the column or constant `later`. */
-  merge(earlier: string, later: string): string {
-    const name = `merge${this.#merges++}`
-    this.add(`${name}_earlier`, earlier)
-    this.add(name, mergeMomentsSql(`${name}_earlier`, later), [`${name}_earlier`])
-    return name
+    this.#tables.push(`step${this.#tables.length} AS (SELECT *, ${sql} AS ${column} FROM ${from})`)
   }
 
   sql(): string {

@@ -11,7 +11,7 @@ import { unreadable } from './fileGroups.ts'
 import { tableAppender } from './rowWriter.ts'
 import type { ScanRequest } from './scanRequest.ts'
 import { timesOf } from './scanRequest.ts'
-import { identifier } from './sql.ts'
+import { identifier, literal } from './sql.ts'
 import { judge, rawText } from './verdict.ts'
 
 const BATCH = 2048
@@ -24,24 +24,29 @@ export async function loadNdjson(
   connection: DuckDBConnection,
   request: ScanRequest,
   files: readonly PinnedFile[],
-): Promise<{ relation: string; kept: number; rejected: number }> {
+): Promise<{ relation: string; byFile: string; kept: number; rejected: number }> {
   const { fields } = request.source.schema
   const columns = fields.map(({ name, type }) => `${identifier(name)} ${sqlType(type)}`)
-  await connection.run(`CREATE OR REPLACE TEMP TABLE ndjson (${columns.join(', ')})`)
-  const appender = await tableAppender(connection, 'ndjson', fields)
+  await connection.run(`CREATE OR REPLACE TEMP TABLE ndjson (${columns.join(', ')}, __file INTEGER)`)
+  const appender = await tableAppender(connection, 'ndjson', [...fields, { type: { kind: 'int32' } }])
+  // Values in the order of the fields, then the file's place.
   let kept: Value[][] = []
   let rejected: RejectedRow[] = []
   const counts = { kept: 0, rejected: 0 }
   const flush = async (): Promise<void> => {
     counts.kept += kept.length
     counts.rejected += rejected.filter(row => !row.refusedByKey).length
-    if (kept.length > 0) appender.append({ rows: kept.length, columns: fields.map((_, at) => kept.map(row => row[at]!)) })
+    if (kept.length > 0)
+      appender.append({
+        rows: kept.length,
+        columns: Array.from({ length: fields.length + 1 }, (_, at) => kept.map(row => row[at]!)),
+      })
     if (rejected.length > 0) await request.onRejected(rejected)
     request.onProgress({ stage: 'read', unit: 'rows', done: counts.kept + counts.rejected, total: null })
     kept = []
     rejected = []
   }
-  for (const file of files) {
+  for (const [place, file] of files.entries()) {
     let line = 0n
     try {
       for await (const bytes of linesOf(file)) {
@@ -49,7 +54,7 @@ export async function loadNdjson(
         const text = bytes.toString('utf8')
         if (text.trim() === '') continue
         const read = isUtf8(bytes) ? readLine(request, file, text) : malformed(text, 'Not UTF-8')
-        if (read.values) kept.push(read.values)
+        if (read.values) kept.push([...read.values, place])
         if (read.rejected) rejected.push({ input: file.hash, path: file.path, row: line, ...read.rejected })
         if (kept.length + rejected.length >= BATCH) {
           request.signal.throwIfAborted()
@@ -67,7 +72,8 @@ export async function loadNdjson(
   const times = timesOf(request.source, ({ name }) => ({ value: identifier(name) }))
   const names = fields.map(({ name }) => identifier(name)).join(', ')
   const relation = `SELECT ${names}, ${times.t} AS __t, ${times.known} AS __known FROM ndjson`
-  return { relation, ...counts }
+  const paths = `[${files.map(({ path }) => literal(path)).join(', ')}]`
+  return { relation, byFile: `SELECT ${paths}[__file + 1] AS __file, ${times.t} AS __t FROM ndjson`, ...counts }
 }
 
 /** Only a line feed ends a line; a carriage return before it is white space to JSON. */

@@ -50,12 +50,11 @@ export function tileAggregateSql(partial: PartialAggregate, rows: RowColumns, fi
     case 'max':
       return `${partial.kind}(${withoutNegativeZero(x, partial.inputType!)})${only(undefined)}`
     case 'first':
-      return `arg_min(${x}, ${orderKey(rows)})${only(undefined)}`
+      return `min(${orderedSql(x, rows)})${only(`${x} IS NOT NULL`)}`
     case 'last':
-      return `arg_max(${x}, ${orderKey(rows)})${only(undefined)}`
+      return `max(${orderedSql(x, rows)})${only(`${x} IS NOT NULL`)}`
     case 'lastRow':
-      // Wrapped, since a null is a value here and no value is none.
-      return `arg_max({'v': ${x}}, ${orderKey(rows)})${only(partial.where && expressionSql(partial.where, rows.types))}`
+      return `max(${orderedSql(x, rows)})${only(partial.where && expressionSql(partial.where, rows.types))}`
     case 'distinct':
       throw new Error('distinct values are kept apart')
   }
@@ -66,10 +65,60 @@ function withoutNegativeZero(x: string, type: ColumnType): string {
   return isFloat(type) ? `(${x}) + 0` : x
 }
 
-/** The total order of one entity's rows: event time, known time, then the content. */
-function orderKey({ order }: RowColumns): string {
+/** A value under its row's place in the total order: event time, known time, then the content. Such structs compare by it. */
+function orderedSql(x: string, { order }: RowColumns): string {
   const content = order.map((name, at) => `'n${at}': ${identifier(name)} IS NOT NULL, 'c${at}': ${identifier(name)}`)
-  return `{'t': __t, 'k': __known, ${content.join(', ')}}`
+  return `{'o': {'t': __t, 'k': __known, ${content.join(', ')}}, 'v': ${x}}`
+}
+
+/** Partials that are wider in memory than a file can hold. */
+const isWide = ({ kind, inputType }: PartialAggregate): boolean =>
+  kind === 'squares' || (kind === 'sum' && inputType?.kind !== 'decimal')
+
+/** A partial's column as it is kept in a file. */
+export function keptSql(partial: PartialAggregate, column: string): string {
+  return isWide(partial) ? `${column}::DECIMAL(38, 0)` : column
+}
+
+/** And back. */
+export function loadedSql(partial: PartialAggregate, column: string): string {
+  return isWide(partial) ? `${column}::HUGEINT` : column
+}
+
+/** The merge of several partials in a GROUP BY: any number of them, in any order, nulls being nothing. */
+export function groupMergeSql(kind: PartialKind, x: string): string {
+  switch (kind) {
+    case 'rows':
+    case 'count':
+    case 'true':
+      return `sum(${x})::BIGINT`
+    case 'floatSum':
+      return `fsum(${x})`
+    case 'moments':
+      return `list_reduce(list(${x}) FILTER (${x} IS NOT NULL), lambda a, b: merge_moments(a, b))`
+    case 'min':
+    case 'first':
+      return `min(${x})`
+    case 'max':
+    case 'last':
+    case 'lastRow':
+      return `max(${x})`
+    default:
+      return `sum(${x})`
+  }
+}
+
+/** The merge of two partials whose rows may lie among one another. */
+export function pairMergeSql(kind: PartialKind, a: string, b: string): string {
+  switch (kind) {
+    case 'first':
+      return `least(${a}, ${b})`
+    case 'last':
+    case 'lastRow':
+      return `greatest(${a}, ${b})`
+    default:
+      return mergeSql(kind, a, b)
+  }
 }
 
 /** The merge of a partial over a window frame; `frame` is the frame's name. */
@@ -109,9 +158,12 @@ export function mergeSql(kind: PartialKind, whole: string, tail: string): string
   }
 }
 
-/** Chan, Golub and LeVeque's pairwise update, by a macro that `MOMENTS_MACRO` defines. */
-export function mergeMomentsSql(left: string, right: string): string {
-  return `merge_moments(${left}, ${right})`
+/**
+ * Chan, Golub and LeVeque's pairwise update, by a macro that `MOMENTS_MACRO` defines. Through a list, since the engine writes a
+ * macro's arguments out at every place where it names them: nested merges would grow without bound.
+ */
+export function mergeMomentsSql(...parts: string[]): string {
+  return `list_reduce([${parts.join(', ')}], lambda a, b: merge_moments(a, b))`
 }
 
 export const MOMENTS_MACRO = `CREATE OR REPLACE TEMP MACRO merge_moments(a, b) AS CASE

@@ -30,6 +30,8 @@ export interface Scan {
   relation: string
   /** As `relation`, of all rows: for those who know that every one is accepted. Nothing is judged, and fewer columns are read. */
   unjudged: string
+  /** `__file`, the path, and `__t` of each row of `relation`. */
+  byFile: string
   /** The condition under which a row of `relation` belongs to an entity. */
   keyed: string
   /** Rows that `relation` was chosen from. */
@@ -62,14 +64,16 @@ export async function prepareScan(connection: DuckDBConnection, request: ScanReq
     const loaded = await loadNdjson(connection, request, ndjson)
     rejectedBefore += loaded.rejected
     rows += loaded.kept
-    selects.push({ valid: loaded.relation, all: loaded.relation })
+    selects.push({ valid: loaded.relation, all: loaded.relation, byFile: loaded.byFile })
   }
-  if (selects.length === 0) selects.push({ valid: emptySql(source), all: emptySql(source) })
+  if (selects.length === 0)
+    selects.push({ valid: emptySql(source), all: emptySql(source), byFile: "SELECT '' AS __file, 0::BIGINT AS __t WHERE false" })
   return {
     request,
     groups,
     relation: `(${selects.map(({ valid }) => valid).join(' UNION ALL ')})`,
     unjudged: `(${selects.map(({ all }) => all).join(' UNION ALL ')})`,
+    byFile: `(${selects.map(({ byFile }) => byFile).join(' UNION ALL ')})`,
     keyed: keyedSql(request),
     rows,
     rejectedBefore,
@@ -108,12 +112,13 @@ function missingColumn(field: Field, group: FileGroup, where: string): DataError
   )
 }
 
-/** One group's rows: those that the schema accepts, and all. */
-function rowsSql(request: ScanRequest, decoded: DecodedGroup): { valid: string; all: string } {
+/** One group's rows: those that the schema accepts, and all; and of the former the files that they stand in. */
+function rowsSql(request: ScanRequest, decoded: DecodedGroup): { valid: string; all: string; byFile: string } {
   const { values, times, valid } = judgement(request, decoded)
   const all = `SELECT ${values.join(', ')}, ${times.t} AS __t, ${times.known} AS __known FROM ${decoded.group.from()}`
   // Bare conditions: the engine takes one after the other, each only over the rows that those before it have left.
-  return { valid: `${all} WHERE ${valid}`, all }
+  const byFile = `SELECT ${decoded.group.file} AS __file, ${times.t} AS __t FROM ${decoded.group.from()} WHERE ${valid}`
+  return { valid: `${all} WHERE ${valid}`, all, byFile }
 }
 
 /** One file's refused rows: `position`, `__t`, and `raw0`, `raw1`, ..., a column for each decoder. */

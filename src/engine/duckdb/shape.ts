@@ -26,6 +26,10 @@ export interface Shape {
   keys: string[]
   partials: PartialSet
   longest: WindowShape
+  /** Rows count from when they were known. */
+  asKnown: boolean
+  /** Some feature counts all rows there ever were. */
+  lifetime: boolean
   /** Each pair of a partial and a window that some feature reads, once. */
   windows: PartialWindow[]
   /** The column that holds `kind` for `column`'s window. */
@@ -52,6 +56,8 @@ export function shapeOf(set: FeatureSet): Shape {
     keys: set.entity.map((_, at) => `k${at}`),
     partials,
     longest: windowShape(longestWindow(set), set.every),
+    asKnown: set.late === 'asKnown',
+    lifetime: set.columns.some(({ window }) => window.length === 'lifetime'),
     windows: [...windows.values()],
     windowName,
   }
@@ -74,6 +80,26 @@ export function tailsOf(shape: Shape, partial: PartialAggregate): Duration[] {
 /** The column that holds the part of a tile at most `tail` before its end. */
 export function tailName(partial: PartialAggregate, tail: Duration): string {
   return `${partial.id}_t${tail}`
+}
+
+/** The column of what a lifetime feature counts from its row's cutoff on: apart where rows may count later than they happened. */
+export function lifetimeName(shape: Shape, partial: PartialAggregate): string {
+  return shape.asKnown ? `${partial.id}_ever` : partial.id
+}
+
+/** The partials that some lifetime window reads, distinct ones aside. */
+export function lifetimePartials(shape: Shape): PartialAggregate[] {
+  const read = shape.windows.filter(({ window, partial }) => window.whole === 'lifetime' && partial.kind !== 'distinct')
+  return [...new Set(read.map(({ partial }) => partial))]
+}
+
+/** A tile's columns that are merged into windows, with their partials. */
+export function tileColumns(shape: Shape): { name: string; partial: PartialAggregate }[] {
+  return shape.partials.all.flatMap(partial => {
+    if (partial.kind === 'distinct') return []
+    const tails = tailsOf(shape, partial).map(tail => ({ name: tailName(partial, tail), partial }))
+    return readsWholeTiles(shape, partial) ? [{ name: partial.id, partial }, ...tails] : tails
+  })
 }
 
 /** Whether some window over `partial` holds whole tiles. */

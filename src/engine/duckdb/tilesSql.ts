@@ -1,75 +1,111 @@
-/** From rows to tiles, and from tiles to the grid of cutoffs at which entities have rows. */
-import { tileAggregateSql } from './partialSql.ts'
+/** From rows to tiles, and from several sets of tiles to one. */
+import type { TileSet } from '../../domain/engine.ts'
+import { EARLIEST_INSTANT } from '../../domain/time.ts'
+import { groupMergeSql, keptSql, loadedSql, tileAggregateSql } from './partialSql.ts'
 import type { Shape } from './shape.ts'
-import { readsWholeTiles, tailName, tailsOf } from './shape.ts'
-import { identifier } from './sql.ts'
+import { readsWholeTiles, tailName, tailsOf, tileColumns } from './shape.ts'
+import { fileList, identifier } from './sql.ts'
 import { cutoffSql, tileSql } from './windowShape.ts'
 
+/** The part of a tile set that holds all partials but the distinct ones. */
+export const TILES = 'tiles'
+
+/** SQL for the number of the first cutoff at which a row is known: the run that computes it begins `delay` after the cutoff. */
+export function knownTileSql({ set }: Shape): string {
+  return tileSql(set, `greatest(__known - ${set.delay + 1n}, ${EARLIEST_INSTANT})`)
+}
+
 /**
- * The accepted rows with their keys, their tile `i`, and `p`, the microseconds from the event to its tile's end.
- * `through` is the number of the last cutoff that is due.
+ * The accepted rows under their own columns' names, with their keys (`__k0`, ...), their tile `__i`, and `__p`, the microseconds from
+ * the event to its tile's end. Where rows count as known also `__v`, the first cutoff at which the row counts, and `__u`, the first
+ * at which it no longer does (null: none).
  */
 export function tiledRowsSql(shape: Shape, relation: string): string {
   const { set, keys } = shape
-  const keyColumns = set.entity.map(({ name }, at) => `${identifier(name)} AS ${keys[at]}`)
-  const tiled = `SELECT *, ${keyColumns.join(', ')}, ${tileSql(set, '__t')} AS i FROM ${relation}`
-  return `(SELECT *, ${cutoffSql(set, 'i')} - __t AS p FROM (${tiled}))`
+  const keyColumns = set.entity.map(({ name }, at) => `${identifier(name)} AS __${keys[at]}`)
+  const tiled = `SELECT *, ${keyColumns.join(', ')}, ${tileSql(set, '__t')} AS __i FROM ${relation}`
+  const ended = `SELECT *, ${cutoffSql(set, '__i')} - __t AS __p FROM (${tiled})`
+  if (!shape.asKnown) return `(${ended})`
+  const until = set.source.rowKey ? '__until' : 'NULL::BIGINT'
+  const counted = `SELECT *, greatest(__i, ${knownTileSql(shape)}) AS __v, ${until} AS __u FROM (${ended})`
+  return `(SELECT * FROM (${counted}) WHERE __u IS NULL OR __u > __v)`
 }
+
+/** A column of tiled rows under its own name. */
+export const tiled = (name: string): string => `__${name} AS ${name}`
+
+/** The columns that tell tiles apart. */
+const tileKey = (shape: Shape): string[] => [...shape.keys, 'i', ...(shape.asKnown ? ['v', 'u'] : [])]
 
 /** A row for each entity and tile: `n` rows and the partial aggregates. */
 export function tilesSql(shape: Shape, relation: string): string {
-  const { keys, rows, partials, longest } = shape
-  const columns = [...keys, 'i', 'count(*) AS n']
-  if (longest.tail > 0n) columns.push(`bool_or(p <= ${longest.tail}) AS in_tail`)
+  const { rows, partials, longest } = shape
+  const columns = [...tileKey(shape).map(tiled), 'count(*) AS n']
+  if (longest.tail > 0n) columns.push(`bool_or(__p <= ${longest.tail}) AS in_tail`)
   for (const partial of partials.all) {
     if (partial.kind === 'distinct') continue
     if (readsWholeTiles(shape, partial)) columns.push(`${tileAggregateSql(partial, rows, undefined)} AS ${partial.id}`)
     for (const tail of tailsOf(shape, partial)) {
-      columns.push(`${tileAggregateSql(partial, rows, `p <= ${tail}`)} AS ${tailName(partial, tail)}`)
+      columns.push(`${tileAggregateSql(partial, rows, `__p <= ${tail}`)} AS ${tailName(partial, tail)}`)
     }
   }
-  return `SELECT ${columns.join(', ')} FROM ${tiledRowsSql(shape, relation)} GROUP BY ${keys.join(', ')}, i`
+  const by = tileKey(shape).map(name => `__${name}`)
+  return `SELECT ${columns.join(', ')} FROM ${tiledRowsSql(shape, relation)} GROUP BY ${by.join(', ')}`
 }
 
-/** The names of the tile's columns that are merged into windows. */
-export function tileColumns(shape: Shape): string[] {
-  return shape.partials.all.flatMap(partial => {
-    if (partial.kind === 'distinct') return []
-    const tails = tailsOf(shape, partial).map(tail => tailName(partial, tail))
-    return readsWholeTiles(shape, partial) ? [partial.id, ...tails] : tails
-  })
+/** Tiles as they are kept in a file: those of one time beside one another. */
+export function keptTilesSql(shape: Shape, tiles: string): string {
+  const columns = tileColumns(shape).map(({ name, partial }) => `${keptSql(partial, name)} AS ${name}`)
+  const tail = shape.longest.tail > 0n ? ['in_tail'] : []
+  return `SELECT ${[...tileKey(shape), 'n', ...tail, ...columns].join(', ')} FROM ${tiles} ORDER BY i, ${shape.keys.join(', ')}`
 }
 
-/**
- * A row for each entity and cutoff `i` up to `through` from a tile's first cutoff on to the closing row.
- *
- * A tile keeps its entity alive up to the last cutoff whose longest window holds it. Rows run on without a gap from a tile to
- * the next, or to the closing row one past the last cutoff alive; the next tile after that begins a new `stretch`. Within a
- * stretch rows are consecutive cutoffs, so that a window of n tiles is a frame of n rows. A row that is not `visible` only
- * carries a tile to lifetime features: none of the set's windows ever held it.
- */
-export function gridSql(shape: Shape, tiles: string, through: bigint): string {
-  const { keys, longest } = shape
-  const by = keys.join(', ')
-  const whole = longest.whole as bigint
-  const alive =
-    longest.tail === 0n
-      ? `i + ${whole - 1n}`
-      : whole === 0n
-        ? 'CASE WHEN in_tail THEN i END'
-        : `i + ${whole - 1n} + in_tail::BIGINT`
-  const values = tileColumns(shape).map(name => `CASE WHEN g = i THEN ${name} END AS ${name}`)
-  return `
-    WITH alive AS (
-      SELECT *, max(${alive}) OVER (PARTITION BY ${by} ORDER BY i ROWS UNBOUNDED PRECEDING) AS alive_to,
-        lead(i) OVER (PARTITION BY ${by} ORDER BY i) AS next_i
-      FROM ${tiles} WHERE i <= ${through}
-    ), begun AS (
-      SELECT *, coalesce(i > lag(alive_to) OVER (PARTITION BY ${by} ORDER BY i) + 1, true) AS begins FROM alive
-    ), stretched AS (
-      SELECT *, count(*) FILTER (WHERE begins) OVER (PARTITION BY ${by} ORDER BY i ROWS UNBOUNDED PRECEDING) AS stretch FROM begun
-    ), spread AS (
-      SELECT *, unnest(range(i, greatest(least(next_i, alive_to + 2, ${through + 1n}), i + 1))) AS g FROM stretched
-    )
-    SELECT ${[...keys, 'stretch', 'coalesce(g <= alive_to + 1, false) AS visible', ...values, 'g AS i'].join(', ')} FROM spread`
+/** The rows of one part of several tile sets, for FROM; undefined where none has it. */
+export function partSql(sets: readonly TileSet[], part: string): string | undefined {
+  const paths = sets.flatMap(({ parts }) => parts[part] ?? [])
+  return paths.length === 0 ? undefined : `read_parquet(${fileList(paths)}, hive_partitioning = false)`
+}
+
+export interface TileBounds {
+  /** The first and the last tile that are wanted. */
+  first: bigint
+  last: bigint
+  /** Tiles before the first are wanted too, as one: `first - 1`. */
+  carry: boolean
+  /** Only the entities of this relation. */
+  entities?: string | undefined
+}
+
+/** Tiles of several sets, merged: one row for each entity and tile (and, as known, for each `v` and `u`). */
+export function loadedTilesSql(shape: Shape, sets: readonly TileSet[], bounds: TileBounds): string {
+  const { keys, asKnown, longest } = shape
+  const from = partSql(sets, TILES)!
+  const columns = tileColumns(shape).map(({ name, partial }) => ({ name, partial, loaded: loadedSql(partial, name) }))
+  const conditions = [`i <= ${bounds.last}`]
+  if (!bounds.carry) conditions.push(`i >= ${bounds.first}`)
+  if (asKnown) conditions.push(`v <= ${bounds.last}`)
+  const only = bounds.entities === undefined ? '' : ` SEMI JOIN ${bounds.entities} USING (${keys.join(', ')})`
+  // What is known late keeps its tile: where it counts depends on it.
+  const i = bounds.carry && !asKnown ? `greatest(i, ${bounds.first - 1n})` : 'i'
+  const tail = longest.tail > 0n ? [asKnown ? 'in_tail' : `in_tail AND i >= ${bounds.first} AS in_tail`] : []
+  const rest = [...(asKnown ? ['v', 'u'] : []), 'n', ...tail, ...columns.map(({ name, loaded }) => `${loaded} AS ${name}`)]
+  const loaded = `SELECT ${[...keys, `${i} AS i`, ...rest].join(', ')} FROM ${from}${only} WHERE ${conditions.join(' AND ')}`
+  if (sets.length === 1 && i === 'i') return loaded
+  return mergedTilesSql(shape, `(${loaded})`)
+}
+
+/** Tiles with equal keys become one. */
+export function mergedTilesSql(shape: Shape, tiles: string): string {
+  const columns = tileColumns(shape).map(({ name, partial }) => `${groupMergeSql(partial.kind, name)} AS ${name}`)
+  const tail = shape.longest.tail > 0n ? ['bool_or(in_tail) AS in_tail'] : []
+  const key = tileKey(shape)
+  return `SELECT ${[...key, 'sum(n)::BIGINT AS n', ...tail, ...columns].join(', ')} FROM ${tiles} GROUP BY ${key.join(', ')}`
+}
+
+/** As `mergedTilesSql`, of what is kept in files. */
+export function mergedFilesSql(shape: Shape, sets: readonly TileSet[]): string {
+  const columns = tileColumns(shape).map(({ name, partial }) => `${loadedSql(partial, name)} AS ${name}`)
+  const tail = shape.longest.tail > 0n ? ['in_tail'] : []
+  const loaded = `SELECT ${[...tileKey(shape), 'n', ...tail, ...columns].join(', ')} FROM ${partSql(sets, TILES)!}`
+  return mergedTilesSql(shape, `(${loaded})`)
 }

@@ -5,8 +5,8 @@
  * tile `i` are those with `i` as the first cutoff after them. A window of `w = whole * every + tail` at cutoff `i` holds the
  * tiles `i - whole + 1 .. i`, and of tile `i - whole` the events at most `tail` before that tile's end.
  */
-import type { Duration, Grid } from '../../domain/time.ts'
-import { EARLIEST_INSTANT } from '../../domain/time.ts'
+import type { Duration, Grid, Instant } from '../../domain/time.ts'
+import { EARLIEST_INSTANT, floorDiv } from '../../domain/time.ts'
 
 export interface WindowShape {
   /** Whole tiles, or all there ever were. */
@@ -35,4 +35,13 @@ export function tileSql(grid: Grid, t: string): string {
 /** SQL for the instant, in microseconds, of cutoff `i`. */
 export function cutoffSql(grid: Grid, i: string): string {
   return `(${i} * ${grid.every} + ${grid.offset})`
+}
+
+/** The number of a cutoff. */
+export function cutoffIndex(grid: Grid, cutoff: Instant): bigint {
+  return floorDiv(cutoff - grid.offset, grid.every)
+}
+
+export function cutoffAt(grid: Grid, i: bigint): Instant {
+  return i * grid.every + grid.offset
 }

@@ -1,18 +1,25 @@
 /** From the grid to merged windows, and from these to the feature set's own columns. */
 import type { Grid } from '../../domain/time.ts'
+import { sqlType } from './expressionSql.ts'
 import { featureSql } from './featureSql.ts'
-import { frameAggregateSql, mergeSql } from './partialSql.ts'
+import { lateName, lateWindows } from './lateSql.ts'
+import { frameAggregateSql, mergeSql, pairMergeSql } from './partialSql.ts'
 import type { PartialWindow, Shape } from './shape.ts'
-import { tailName } from './shape.ts'
+import { lifetimeName, tailName } from './shape.ts'
 import { identifier } from './sql.ts'
 import { cutoffSql } from './windowShape.ts'
 
-/**
- * A row for each visible row of the grid with one column for each merged partial.
- *
- * @param steps the tables of steps, one for each distinct partial
- */
-export function windowsSql(shape: Shape, grid: string, steps: readonly string[]): string {
+/** Tables that are joined to the grid. */
+export interface GridTables {
+  grid: string
+  /** Steps of distinct counts, a table for each distinct partial. */
+  steps: readonly string[]
+  /** Windows over late tiles, where rows count as known. */
+  late?: string
+}
+
+/** A row for each row of the grid from `first` to `last` with one column for each merged partial. */
+export function windowsSql(shape: Shape, { grid, steps, late }: GridTables, first: bigint, last: bigint): string {
   const { keys, windows } = shape
   const by = keys.join(', ')
   const frames = new Map<string, string>([
@@ -20,26 +27,34 @@ export function windowsSql(shape: Shape, grid: string, steps: readonly string[])
     ['since', `(PARTITION BY ${by}, stretch ORDER BY i ROWS UNBOUNDED PRECEDING)`],
     ['ever', `(PARTITION BY ${by} ORDER BY i ROWS UNBOUNDED PRECEDING)`],
   ])
-  const columns = windows.map(window => `${windowSql(window, frames, by)} AS ${window.name}`)
-  const joins = steps.map(table => ` LEFT JOIN ${table} USING (${by}, i)`).join('')
+  const lateOnes = new Set(late === undefined ? [] : lateWindows(shape))
+  const columns = windows.map(window => {
+    const value = windowSql(shape, window, frames)
+    const merged = lateOnes.has(window) ? pairMergeSql(window.partial.kind, value, lateName(window)) : value
+    return `${merged} AS ${window.name}`
+  })
+  const joins = [...steps, ...(late === undefined ? [] : [late])].map(table => ` LEFT JOIN ${table} USING (${by}, i)`).join('')
   const definitions = [...frames].map(([name, frame]) => `${name} AS ${frame}`).join(', ')
-  return `SELECT ${[...keys, 'i', 'visible', ...columns].join(', ')} FROM ${grid}${joins} WINDOW ${definitions}`
+  const all = `SELECT ${[...keys, 'i', 'visible', ...columns].join(', ')} FROM ${grid}${joins} WINDOW ${definitions}`
+  return `SELECT * EXCLUDE (visible) FROM (${all}) WHERE visible AND i BETWEEN ${first} AND ${last}`
 }
 
-function windowSql({ partial, window, name }: PartialWindow, frames: Map<string, string>, by: string): string {
+function windowSql(shape: Shape, { partial, window, name }: PartialWindow, frames: Map<string, string>): string {
   // Steps of finite windows add up to nothing by the end of a stretch, and one order of rows is cheaper than two.
   if (partial.kind === 'distinct') return `sum(${name}) OVER ${window.whole === 'lifetime' ? 'ever' : 'since'}`
   if (partial.kind === 'moments') return name
-  if (window.whole === 'lifetime') return frameAggregateSql(partial.kind, partial.id, 'ever')
+  if (window.whole === 'lifetime') return frameAggregateSql(partial.kind, lifetimeName(shape, partial), 'ever')
   const tail = window.tail > 0n ? `lag(${tailName(partial, window.tail)}, ${window.whole}) OVER in_order` : undefined
   if (window.whole === 0n) return tail!
   const frame = `last_${window.whole}`
-  if (window.whole > 1n) frames.set(frame, `(PARTITION BY ${by}, stretch ORDER BY i ROWS ${window.whole - 1n} PRECEDING)`)
+  if (window.whole > 1n) {
+    frames.set(frame, `(PARTITION BY ${shape.keys.join(', ')}, stretch ORDER BY i ROWS ${window.whole - 1n} PRECEDING)`)
+  }
   const whole = window.whole === 1n ? partial.id : frameAggregateSql(partial.kind, partial.id, frame)
   return tail === undefined ? whole : mergeSql(partial.kind, whole, tail)
 }
 
-/** The feature set's columns, in order, from the relation of windows. */
+/** The feature set's columns, in order, then the keys `__k0`, ... and the cutoff's number `__i`, from the relation of windows. */
 export function resultSql(shape: Shape, windows: string): string {
   const { set, keys } = shape
   const entity = `concat_ws(', ', ${keys.map((key, at) => `'${set.entity[at]!.name}=' || ${key}::VARCHAR`).join(', ')})`
@@ -51,5 +66,17 @@ export function resultSql(shape: Shape, windows: string): string {
         `${featureSql(column, shape.partials, kind => shape.windowName(column, kind), entity)} AS ${identifier(column.name)}`,
     ),
   ]
-  return `SELECT ${columns.join(', ')} FROM ${windows} WHERE visible`
+  return `SELECT ${[...columns, ...[...keys, 'i'].map(name => `${name} AS __${name}`)].join(', ')} FROM ${windows}`
+}
+
+/** No rows of the same columns. */
+export function emptyRowsSql({ set, keys }: Shape): string {
+  const typed = [
+    ...set.entity,
+    { name: 'cutoff', type: { kind: 'timestamp' as const } },
+    ...set.columns,
+    ...set.entity.map(({ type }, at) => ({ name: `__${keys[at]}`, type })),
+    { name: '__i', type: { kind: 'int64' as const } },
+  ]
+  return `SELECT ${typed.map(({ name, type }) => `NULL::${sqlType(type)} AS ${identifier(name)}`).join(', ')} WHERE false`
 }

@@ -1,0 +1,77 @@
+/** What has become of the files that a version was computed from. Pure. */
+import type { Batch, ReadFile } from './batch.ts'
+import type { PinnedFile, PinnedInputs } from './source.ts'
+
+/** A file of a batch, as it was recorded. */
+export interface Member {
+  file: ReadFile
+  batch: Batch
+}
+
+export interface InputChanges {
+  /** The recorded batches with the files as they are called now, and without those that changed. */
+  batches: Batch[]
+  /** Never read: new files, and what changed files hold now. */
+  fresh: PinnedFile[]
+  /** What changed files held before. */
+  changed: Member[]
+  /** Their content is nowhere to be found; they still stand in their batches. */
+  gone: Member[]
+}
+
+/** A file is its content: wherever it lies now, and as often as it lies there. */
+export function compareInputs(recorded: readonly Batch[], now: PinnedInputs): InputChanges {
+  const present = new Map<string, PinnedFile[]>()
+  for (const file of now.files) present.set(file.hash, [...(present.get(file.hash) ?? []), file])
+  const take = (hash: string, path?: string): PinnedFile | undefined => {
+    const files = present.get(hash) ?? []
+    const at = path === undefined ? 0 : files.findIndex(file => file.path === path)
+    return at < 0 ? undefined : files.splice(at, 1)[0]
+  }
+  // First those that lie where they lay, so that of equal files each keeps its name.
+  const found = new Map<ReadFile, PinnedFile>()
+  const all = recorded.flatMap(batch => batch.files.map(file => ({ file, batch })))
+  for (const { file } of all) {
+    const same = take(file.hash, file.path)
+    if (same) found.set(file, same)
+  }
+  for (const { file } of all) {
+    const moved = found.has(file) ? undefined : take(file.hash)
+    if (moved) found.set(file, moved)
+  }
+  const fresh = [...present.values()].flat()
+  const freshPaths = new Set(fresh.map(({ path }) => path))
+  const missing = all.filter(({ file }) => !found.has(file))
+  const changed = missing.filter(({ file }) => freshPaths.has(file.path))
+  const dropped = new Set(changed.map(({ file }) => file))
+  const batches = recorded.map(batch =>
+    withFiles(
+      batch,
+      batch.files.filter(file => !dropped.has(file)),
+    ),
+  )
+  return {
+    batches: batches
+      .filter(({ files }) => files.length > 0)
+      .map(batch => ({ ...batch, files: batch.files.map(file => ({ ...(found.get(file) ?? file), span: file.span })) })),
+    fresh: now.files.filter(file => fresh.includes(file)),
+    changed,
+    gone: missing.filter(({ file }) => !dropped.has(file)),
+  }
+}
+
+/** A batch of other files: what was gathered of its own no longer fits. */
+export function withFiles(batch: Batch, files: readonly ReadFile[]): Batch {
+  return files.length === batch.files.length ? batch : { ...batch, files, tiles: undefined, weight: files.length }
+}
+
+/** `2 files are new, 1 file is changed`; undefined where nothing has changed. */
+export function changesText({ fresh, changed, gone }: InputChanges): string | undefined {
+  const parts = [
+    [fresh.length - changed.length, 'new'],
+    [changed.length, 'changed'],
+    [gone.length, 'gone'],
+  ] as const
+  const words = parts.filter(([n]) => n > 0).map(([n, word]) => `${n} ${n === 1 ? 'file is' : 'files are'} ${word}`)
+  return words.length === 0 ? undefined : words.join(', ')
+}

@@ -1,0 +1,41 @@
+/** A plan's reasons in words. */
+
+import type { InputChanges } from './inputChanges.ts'
+import { changesText } from './inputChanges.ts'
+import type { PlanRequest } from './plan.ts'
+import { hull } from './ranges.ts'
+import type { Instant } from './time.ts'
+import { formatInstantShort } from './time.ts'
+
+/** `1 cutoff due`, `12 cutoffs stale`; undefined where there is none. */
+export function countText(count: number, what: string): string | undefined {
+  return count === 0 ? undefined : `${count.toLocaleString('en')} ${count === 1 ? 'cutoff' : 'cutoffs'} ${what}`
+}
+
+export function staleReason({ changed, fresh }: InputChanges, count: number, isBackfill: boolean): string {
+  if (isBackfill) return countText(count, 'computed anew') ?? 'nothing to compute anew'
+  const stale = countText(count, 'stale') ?? 'no cutoff stale'
+  if (changed.length === 0) return `late rows: ${stale}`
+  const files = changed.length === 1 ? '1 file has changed' : `${changed.length} files have changed`
+  return fresh.length > changed.length ? `late rows, ${files}: ${stale}` : `${files}: ${stale}`
+}
+
+export function unchangedReason({ set, basis, changes }: PlanRequest, through: Instant): string {
+  if (basis.kind !== 'extend') return changes.fresh.length === 0 ? 'the source is empty' : 'no cutoff that is due holds a row'
+  if (basis.description !== set.description) return 'only the description changed: unchanged'
+  const last = hull(basis.published)
+  const evaluated =
+    last && last.to > through
+      ? `evaluated through ${formatInstantShort(last.to - set.every)}`
+      : 'no cutoff that is due holds a row'
+  const words = changesText(changes)
+  if (words !== undefined) {
+    const counts =
+      set.late === 'asKnown'
+        ? 'what is known late counts from the next cutoff on'
+        : 'no cutoff that is due or published needs their rows'
+    return `same definition, ${words}, and ${counts}`
+  }
+  const files = changes.batches.reduce((sum, { files: own }) => sum + own.length, 0)
+  return `same definition, ${files === 1 ? 'the same file' : `the same ${files.toLocaleString('en')} files`}, and ${evaluated}`
+}

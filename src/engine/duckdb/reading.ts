@@ -1,0 +1,196 @@
+/** The story of one reading: files to judged rows, rows to tiles, tiles to staged files. */
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import type { Reading, ReadOptions, ReadResult, StagedTiles, StaleRange, TileSet, TileSpan } from '../../domain/engine.ts'
+import type { FeatureSet } from '../../domain/featureSet.ts'
+import { reachOf } from '../../domain/featureSet.ts'
+import type { CutoffRange } from '../../domain/ranges.ts'
+import { itemBlocksSql, itemsPart, mergedBlocksSql } from './distinctSql.ts'
+import { itemSpansSql, mergedSpansSql } from './itemSpansSql.ts'
+import { MOMENTS_MACRO } from './partialSql.ts'
+import type { PartialAggregate } from './partials.ts'
+import { readRejected } from './rejects.ts'
+import type { Scan } from './scan.ts'
+import { prepareScan } from './scan.ts'
+import type { Shape } from './shape.ts'
+import { shapeOf } from './shape.ts'
+import { identifier, literal } from './sql.ts'
+import { count, firstRow, withoutTables } from './tables.ts'
+import { keptTilesSql, knownTileSql, mergedFilesSql, TILES, tilesSql } from './tilesSql.ts'
+import { runWatched } from './watched.ts'
+import { cutoffAt, cutoffIndex, tileSql } from './windowShape.ts'
+
+export function read(
+  connection: DuckDBConnection,
+  reading: Reading,
+  options: ReadOptions & { scratchDir: string },
+): Promise<ReadResult> {
+  return withoutTables(connection, () => readInTables(connection, reading, options))
+}
+
+async function readInTables(
+  connection: DuckDBConnection,
+  { set, inputs, published, keep }: Reading,
+  options: ReadOptions & { scratchDir: string },
+): Promise<ReadResult> {
+  const shape = shapeOf(set)
+  const scan = await prepareScan(connection, {
+    source: set.source,
+    inputs,
+    keys: set.entity.map(({ name }) => name),
+    setName: set.name,
+    scratchDir: options.scratchDir,
+    onRejected: options.onRejected,
+    onProgress: options.onProgress,
+    signal: options.signal,
+  })
+  const watched = async (sql: string): Promise<void> => {
+    options.signal.throwIfAborted()
+    await runWatched(connection, sql, share =>
+      options.onProgress({ stage: 'read', unit: 'rows', done: Math.round(share * scan.rows), total: scan.rows }),
+    )
+  }
+  const rows = await countedRows(connection, shape, scan)
+  await watched(`CREATE OR REPLACE TEMP TABLE tiles AS ${tilesSql(shape, rows.relation)}`)
+  const accepted = rows.accepted ?? (await count(connection, 'SELECT coalesce(sum(n), 0) FROM tiles'))
+  const rowsRejected = scan.rejectedBefore + scan.rows - accepted
+  const rowsRead = scan.rejectedBefore + scan.rows
+  if (scan.rows > accepted) await readRejected(connection, scan)
+  // A share such as 0.29 is a little off as a double; one row in 10^12 more is not.
+  const tooMany = rowsRejected > options.maxRejected * rowsRead * (1 + 1e-12)
+  let tiles: StagedTiles | undefined
+  if (keep && !tooMany) {
+    // A first pass that accepted every row of files that are pinned has judged for the others too.
+    const again = !set.source.rowKey && scan.rows === accepted ? scan.unjudged : rows.relation
+    tiles = await stageTiles(connection, shape, options.scratchDir, {
+      tiles: keptTilesSql(shape, 'tiles'),
+      items: partial => (shape.asKnown ? itemSpansSql(shape, again, partial) : itemBlocksSql(shape, again, partial)),
+      run: watched,
+    })
+  }
+  return {
+    rowsRead,
+    rowsRejected,
+    tiles,
+    spans: await spansOf(connection, shape, scan, inputs.files.length),
+    knownThrough: await knownThrough(connection, set, rows.relation),
+    touched: published ? await touchedCutoffs(connection, shape, published) : [],
+  }
+}
+
+/** Several tile sets as one. */
+export function mergeTiles(
+  connection: DuckDBConnection,
+  set: FeatureSet,
+  sets: readonly TileSet[],
+  scratchDir: string,
+): Promise<StagedTiles> {
+  return withoutTables(connection, async () => {
+    const shape = shapeOf(set)
+    await connection.run(MOMENTS_MACRO)
+    await connection.run(`CREATE OR REPLACE TEMP TABLE tiles AS ${mergedFilesSql(shape, sets)}`)
+    return stageTiles(connection, shape, scratchDir, {
+      tiles: keptTilesSql(shape, 'tiles'),
+      items: partial => (shape.asKnown ? mergedSpansSql(shape, sets, partial) : mergedBlocksSql(shape, sets, partial)),
+      run: async sql => void (await connection.run(sql)),
+    })
+  })
+}
+
+/** What tiles are written from. */
+interface TileQueries {
+  tiles: string
+  items: (partial: PartialAggregate) => string
+  run: (sql: string) => Promise<void>
+}
+
+async function stageTiles(
+  connection: DuckDBConnection,
+  shape: Shape,
+  scratchDir: string,
+  from: TileQueries,
+): Promise<StagedTiles> {
+  const base = join(scratchDir, `tiles-${randomUUID()}`)
+  const parts: Record<string, string> = {}
+  const write = async (part: string, query: string): Promise<void> => {
+    parts[part] = `${base}-${part}.parquet`
+    await from.run(`COPY (${query}) TO ${literal(parts[part])} (FORMAT parquet, COMPRESSION zstd)`)
+  }
+  await write(TILES, from.tiles)
+  for (const partial of shape.partials.all) if (partial.kind === 'distinct') await write(itemsPart(partial), from.items(partial))
+  return { parts, rows: await count(connection, 'SELECT count(*) FROM tiles') }
+}
+
+/**
+ * The rows that count, and the number of accepted ones where repeated row keys are dropped after it. Which of several rows with
+ * one row key counts is chosen before keys are looked at: what belongs to no entity may replace what did.
+ */
+async function countedRows(
+  connection: DuckDBConnection,
+  shape: Shape,
+  scan: Scan,
+): Promise<{ relation: string; accepted: number | undefined }> {
+  const { source } = shape.set
+  const keyed = (relation: string): string =>
+    scan.keyed === 'true' ? relation : `(SELECT * FROM ${relation} WHERE ${scan.keyed})`
+  if (!source.rowKey) return { relation: keyed(scan.relation), accepted: undefined }
+  await connection.run(`CREATE OR REPLACE TEMP TABLE valid AS SELECT * FROM ${scan.relation}`)
+  const accepted = await count(connection, `SELECT count(*) FILTER (WHERE ${scan.keyed}) FROM valid`)
+  const chosen = shape.asKnown ? replacedRows(shape, source.rowKey) : lastOfEachRowKey(shape, source.rowKey)
+  return { relation: keyed(chosen), accepted }
+}
+
+/** A repeated row key keeps the row with the greatest known time, then the last in the total order of rows. */
+function lastOfEachRowKey(shape: Shape, rowKey: readonly string[]): string {
+  const by = rowKey.map(identifier).join(', ')
+  return `(SELECT * FROM valid QUALIFY row_number() OVER (PARTITION BY ${by} ORDER BY ${knownOrder(shape, 'DESC NULLS LAST')}) = 1)`
+}
+
+/** As known, each row counts until the next one with its row key is known: the first such cutoff is `__until`. */
+function replacedRows(shape: Shape, rowKey: readonly string[]): string {
+  const by = rowKey.map(identifier).join(', ')
+  const next = `lead(${knownTileSql(shape)}) OVER (PARTITION BY ${by} ORDER BY ${knownOrder(shape, 'NULLS FIRST')})`
+  return `(SELECT *, ${next} AS __until FROM valid)`
+}
+
+/** Known time, then the total order of rows. */
+function knownOrder(shape: Shape, direction: string): string {
+  return ['__known', '__t', ...shape.rows.order.map(identifier)].map(column => `${column} ${direction}`).join(', ')
+}
+
+/** Of one file the tiles tell; of several its rows must be looked at one by one. */
+async function spansOf(connection: DuckDBConnection, shape: Shape, scan: Scan, files: number): Promise<(TileSpan | null)[]> {
+  const spanOf = ([first, last]: unknown[]): TileSpan | null =>
+    first === null ? null : { first: cutoffAt(shape.set, first as bigint), last: cutoffAt(shape.set, last as bigint) }
+  if (files === 0) return []
+  if (files === 1 && !shape.set.source.rowKey) return [spanOf(await firstRow(connection, 'SELECT min(i), max(i) FROM tiles'))]
+  const tile = (t: string): string => tileSql(shape.set, t)
+  const reader = await connection.runAndReadAll(
+    `SELECT __file, ${tile('min(__t)')}, ${tile('max(__t)')} FROM ${scan.byFile} GROUP BY __file`,
+  )
+  const spans = new Map(reader.getRows().map(([path, ...ends]) => [String(path), spanOf(ends)]))
+  return scan.request.inputs.files.map(({ path }) => spans.get(path) ?? null)
+}
+
+async function knownThrough(connection: DuckDBConnection, { source }: FeatureSet, relation: string): Promise<bigint | undefined> {
+  if (source.knownTime === undefined) return undefined
+  const [known] = await firstRow(connection, `SELECT max(__known) FROM ${relation}`)
+  return (known as bigint | null) ?? undefined
+}
+
+/** The stretches of published cutoffs that the tiles reach, with the number of their entities. */
+async function touchedCutoffs(connection: DuckDBConnection, shape: Shape, published: CutoffRange): Promise<StaleRange[]> {
+  const { set, keys } = shape
+  const [low, high] = [cutoffIndex(set, published.from), cutoffIndex(set, published.to) - 1n]
+  const end = shape.lifetime ? String(high) : `least(i + ${reachOf(shape.set)}, ${high})`
+  const before = 'ORDER BY a, b ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING'
+  const reader = await connection.runAndReadAll(`
+    WITH reached AS (SELECT DISTINCT i, greatest(i, ${low}) AS a, ${end} AS b FROM tiles),
+      marked AS (SELECT *, max(b) OVER (${before}) AS before FROM reached WHERE a <= b),
+      numbered AS (SELECT *, count(*) FILTER (WHERE before IS NULL OR a > before + 1) OVER (ORDER BY a, b ROWS UNBOUNDED PRECEDING) AS stretch FROM marked)
+    SELECT min(a), max(b), count(DISTINCT (${keys.join(', ')})) FROM tiles JOIN numbered USING (i) GROUP BY stretch ORDER BY 1`)
+  return reader
+    .getRows()
+    .map(([a, b, entities]) => ({ from: cutoffAt(set, a as bigint), to: cutoffAt(set, b as bigint), entities: Number(entities) }))
+}

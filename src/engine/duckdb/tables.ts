@@ -1,0 +1,21 @@
+/** Temporary tables and small answers of one connection. */
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { identifier } from './sql.ts'
+
+/** Whatever becomes of the work, its tables make room for the next. */
+export async function withoutTables<T>(connection: DuckDBConnection, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } finally {
+    const tables = await connection.runAndReadAll('SELECT table_name FROM duckdb_tables() WHERE temporary')
+    for (const [name] of tables.getRows()) await connection.run(`DROP TABLE IF EXISTS temp.${identifier(String(name))}`)
+  }
+}
+
+export async function firstRow(connection: DuckDBConnection, sql: string): Promise<unknown[]> {
+  return (await connection.runAndReadAll(sql)).getRows()[0]!
+}
+
+export async function count(connection: DuckDBConnection, sql: string): Promise<number> {
+  return Number((await firstRow(connection, sql))[0])
+}

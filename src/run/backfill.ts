@@ -1,0 +1,82 @@
+/** A range of cutoffs computed anew, in chunks that commit one by one. */
+import { DefinitionError } from '../domain/errors.ts'
+import type { FeatureSet } from '../domain/featureSet.ts'
+import { longestWindow } from '../domain/featureSet.ts'
+import { lineageOf } from '../domain/lineage.ts'
+import { dueCutoff } from '../domain/planner.ts'
+import type { CutoffRange } from '../domain/ranges.ts'
+import type { Table } from '../domain/tableStore.ts'
+import type { Duration, Instant } from '../domain/time.ts'
+import { formatInstant, formatInstantShort, gridFloor, parseInstant } from '../domain/time.ts'
+import type { Parts } from './parts.ts'
+import type { RunOptions, RunResult } from './runFeatureSet.ts'
+import { runFeatureSet } from './runFeatureSet.ts'
+
+export interface BackfillOptions extends Omit<RunOptions, 'until' | 'full' | 'backfill'> {
+  /** Cutoffs `c` with `from <= c < to`. */
+  from: Instant
+  to: Instant
+  /** How much of the range one commit covers; by default as much as the longest window, and a day at least. */
+  chunk: Duration | undefined
+}
+
+const DAY: Duration = 86_400_000_000n
+
+/**
+ * Yields the result of each chunk. Started again with the same range after it was interrupted, it goes on behind the last chunk that
+ * was committed, unless the table has been rebuilt since.
+ */
+export async function* backfill(
+  set: FeatureSet,
+  parts: Parts,
+  options: BackfillOptions,
+): AsyncIterable<RunResult & { chunk: CutoffRange }> {
+  const { to, chunk: wanted, ...rest } = options
+  const table = parts.store.table(`features/${set.name}`)
+  await requireSameDefinition(set, table)
+  const until = parts.now()
+  const from = onGrid(set, options.from)
+  const end = least(onGrid(set, to), dueCutoff(set, until) + set.every)
+  const chunk = onGrid({ ...set, offset: 0n }, wanted ?? greatest(longestWindow(set), DAY))
+  const request = { from: formatInstant(from), to: formatInstant(onGrid(set, to)) }
+  for (let at = await resumedAt(set, table, request, from); at < end; at += chunk) {
+    const part = { from: at, to: least(at + chunk, end) }
+    const record = { ...request, done: formatInstant(part.to) }
+    const result = await runFeatureSet(set, parts, { ...rest, until, full: false, backfill: { chunk: part, record } })
+    yield { ...result, chunk: part }
+  }
+}
+
+const least = (a: bigint, b: bigint): bigint => (a < b ? a : b)
+const greatest = (a: bigint, b: bigint): bigint => (a > b ? a : b)
+
+/** The first grid point from `instant` on. */
+const onGrid = (grid: Pick<FeatureSet, 'every' | 'offset'>, instant: Instant): Instant =>
+  gridFloor(grid, instant - 1n) + grid.every
+
+async function requireSameDefinition(set: FeatureSet, table: Table): Promise<void> {
+  const lineage = lineageOf((await table.snapshot('latest'))?.lineage)
+  if (!lineage || lineage.definition.fingerprint === set.fingerprint) return
+  throw new DefinitionError(
+    'definition.changed',
+    `\`${set.name}\`: the definition is another than that of the latest version, so its rows cannot be mixed`,
+    { hint: `Compute everything anew first: quern run ${set.name}.` },
+  )
+}
+
+/** Where an interrupted backfill of the same range has got to. */
+async function resumedAt(set: FeatureSet, table: Table, request: { from: string; to: string }, from: Instant): Promise<Instant> {
+  for await (const { operation, lineage: recorded } of table.history()) {
+    const lineage = lineageOf(recorded)
+    if (operation === 'rebuild' || lineage?.definition.fingerprint !== set.fingerprint) return from
+    const { backfill: before } = lineage
+    if (before?.from !== request.from || before.to !== request.to) continue
+    // A finished one is begun again.
+    return before.done === before.to ? from : parseInstant(before.done)!
+  }
+  return from
+}
+
+export function chunkText({ from, to }: CutoffRange, every: Duration): string {
+  return `${formatInstantShort(from)} to ${formatInstantShort(to - every)}`
+}

@@ -1,0 +1,84 @@
+/** The same rows in fewer files, cut by ranges of cutoffs. */
+import type { Engine } from '../domain/engine.ts'
+import { TransientError } from '../domain/errors.ts'
+import { lineageOf } from '../domain/lineage.ts'
+import type { Snapshot, Table, TableFile } from '../domain/tableStore.ts'
+import { keysOf } from './columns.ts'
+
+export interface Compaction {
+  outcome: 'committed' | 'unchanged'
+  version: number
+  filesBefore: number
+  filesAfter: number
+}
+
+/** A table is cut into about so many files, so that a late row rewrites a small part of it. */
+const FILES = 50
+
+/** About 128 MB. */
+const LARGEST = 2 ** 27
+
+const ATTEMPTS = 10
+
+/** Raises a TransientError where other writers keep committing. `table` holds at least one version. */
+export async function compactTable(table: Table, engine: Engine): Promise<Compaction> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const base = (await table.snapshot('latest'))!
+    const groups = groupsOf(base).filter(({ length }) => length > 1)
+    const before = base.files.length
+    if (groups.length === 0) return { outcome: 'unchanged', version: base.version, filesBefore: before, filesAfter: before }
+    const add = []
+    for (const group of groups) {
+      const query = { paths: await table.localPaths(group), columns: base.columns, orderBy: keysOf(base.columns) }
+      add.push(await engine.stageQuery(query))
+    }
+    const after = before - groups.flat().length + groups.length
+    const committed = await table.commit({
+      base,
+      operation: 'compact',
+      add,
+      remove: groups.flat().map(({ path }) => path),
+      dataChange: false,
+      lineage: compactedLineage(base, `${before} files into ${after}`),
+      isolation: 'plan',
+    })
+    if (committed.outcome === 'committed') {
+      return { outcome: 'committed', version: committed.version, filesBefore: before, filesAfter: after }
+    }
+  }
+  throw new TransientError('transient.conflict', `${table.uri}: other writers kept committing`, {
+    hint: 'Compact when no run is under way.',
+  })
+}
+
+/** The version is computed from what the one before was: only the files are others. */
+function compactedLineage({ lineage: recorded }: Snapshot, files: string): unknown {
+  const lineage = lineageOf(recorded)
+  if (!lineage) return recorded
+  const { backfill: _, restored: __, ...rest } = lineage
+  return { ...rest, reason: `compaction: ${files}`, cutoffs: null, restated: null, rowsRead: 0, rowsRejected: 0, rowsWritten: 0 }
+}
+
+/** Neighbouring small files together, and files whose ranges of cutoffs overlap. */
+function groupsOf({ files }: Snapshot): TableFile[][] {
+  const total = files.reduce((sum, { size }) => sum + size, 0)
+  const most = Math.min(LARGEST, total / FILES)
+  const sorted = files
+    .map(file => ({ file, ...rangeOf(file) }))
+    .sort((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : 0))
+  const groups: { files: TableFile[]; size: number; last: bigint }[] = []
+  for (const { file, first, last } of sorted) {
+    const open = groups.at(-1)
+    if (open && (first <= open.last || open.size + file.size <= most)) {
+      open.files.push(file)
+      open.size += file.size
+      if (last > open.last) open.last = last
+    } else groups.push({ files: [file], size: file.size, last })
+  }
+  return groups.map(group => group.files)
+}
+
+function rangeOf({ columns }: TableFile): { first: bigint; last: bigint } {
+  const { min, max } = columns.cutoff ?? {}
+  return { first: (min as bigint | undefined) ?? 0n, last: (max as bigint | undefined) ?? 2n ** 62n }
+}

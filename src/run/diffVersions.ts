@@ -1,0 +1,76 @@
+/** What is different between two versions, and why. */
+import type { Differences } from '../domain/engine.ts'
+import type { Lineage } from '../domain/lineage.ts'
+import { lineageOf } from '../domain/lineage.ts'
+import { isEmpty, parseRanges, subtract } from '../domain/ranges.ts'
+import type { TableColumn } from '../domain/tableStore.ts'
+import { keysOf } from './columns.ts'
+import type { Parts } from './parts.ts'
+import type { Resolved } from './resolveRef.ts'
+
+const EXAMPLES = 5
+
+/** Sums of floats in another order differ by less than this share of their magnitude, and are the same value. */
+export const TOLERANCE = 1e-9
+
+export interface VersionDiff {
+  /** Columns by name. */
+  columns: { added: string[]; removed: string[]; retyped: string[] }
+  /** Null where the key is another: no rows correspond. */
+  rows: Pick<Differences, 'added' | 'removed' | 'changed'> | null
+  features: Differences['columns']
+  examples: Differences['examples']
+  /** Why, as far as the versions' records tell. */
+  causes: Cause[]
+}
+
+export type Cause = 'definition' | 'schema' | 'late rows' | 'new cutoffs' | 'engine' | 'no record'
+
+/** What is different in `to`, seen from `from`. */
+export async function diffVersions(from: Resolved, to: Resolved, { engine }: Parts): Promise<VersionDiff> {
+  const [left, right] = [from.snapshot.columns, to.snapshot.columns]
+  const diff = { columns: columnChanges(left, right), causes: await causesOf(from, to) }
+  const keys = keysOf(left)
+  if (keys.join() !== keysOf(right).join()) return { ...diff, rows: null, features: [], examples: [] }
+  const { added, removed, changed, columns, examples } = await engine.compare({
+    left: { paths: await from.table.localPaths(from.snapshot.files), columns: left },
+    right: { paths: await to.table.localPaths(to.snapshot.files), columns: right },
+    keys,
+    tolerance: TOLERANCE,
+    limit: EXAMPLES,
+  })
+  return { ...diff, rows: { added, removed, changed }, features: columns, examples }
+}
+
+function columnChanges(left: readonly TableColumn[], right: readonly TableColumn[]): VersionDiff['columns'] {
+  const only = (a: readonly TableColumn[], b: readonly TableColumn[]): string[] =>
+    a.filter(({ name }) => !b.some(other => other.name === name)).map(({ name }) => name)
+  const retyped = left.filter(({ name, type }) => {
+    const other = right.find(column => column.name === name)
+    return other && JSON.stringify(other.type) !== JSON.stringify(type)
+  })
+  return { added: only(right, left), removed: only(left, right), retyped: retyped.map(({ name }) => name) }
+}
+
+async function causesOf(from: Resolved, to: Resolved): Promise<Cause[]> {
+  const [a, b] = [lineageOf(from.snapshot.lineage), lineageOf(to.snapshot.lineage)]
+  if (!a || !b) return ['no record']
+  const causes: Cause[] = []
+  if (a.schema.fingerprint !== b.schema.fingerprint) causes.push('schema')
+  if (a.definition.fingerprint !== b.definition.fingerprint) causes.push('definition')
+  if (await hasLateRows(from, to)) causes.push('late rows')
+  const [first, second] = [parseRanges(a.published), parseRanges(b.published)]
+  if (!isEmpty(subtract(first, second)) || !isEmpty(subtract(second, first))) causes.push('new cutoffs')
+  if (a.versions.engine !== b.versions.engine) causes.push('engine')
+  return causes
+}
+
+/** Whether some version after the older of the two, up to the newer, has computed published cutoffs again. */
+async function hasLateRows(from: Resolved, to: Resolved): Promise<boolean> {
+  const [older, newer] = [from.snapshot.version, to.snapshot.version].sort((a, b) => a - b) as [number, number]
+  for await (const { version, lineage } of to.table.history()) {
+    if (version <= older) return false
+    if (version <= newer && (lineage as Lineage | undefined)?.restated) return true
+  }
+  return false
+}

@@ -1,0 +1,15 @@
+/** What the stories are given by the composition root. */
+import type { Engine } from '../domain/engine.ts'
+import type { FeatureSet } from '../domain/featureSet.ts'
+import type { Source } from '../domain/source.ts'
+import type { TableStore } from '../domain/tableStore.ts'
+import type { Instant } from '../domain/time.ts'
+
+export interface Parts {
+  store: TableStore
+  engine: Engine
+  sourceOf: (set: FeatureSet) => Source
+  now: () => Instant
+  versions: { quern: string; node: string }
+  code: string | null
+}

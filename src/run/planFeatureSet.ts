@@ -1,0 +1,66 @@
+/** What a run would do, without doing it. */
+import type { FeatureSet } from '../domain/featureSet.ts'
+import type { InputChanges } from '../domain/inputChanges.ts'
+import type { ListedStale } from '../domain/plan.ts'
+import { countCutoffs, planRun } from '../domain/planner.ts'
+import { hull } from '../domain/ranges.ts'
+import type { Instant } from '../domain/time.ts'
+import type { Parts } from './parts.ts'
+import { readFresh } from './readFresh.ts'
+import { inputsLost, nothingDue, planRequest } from './runFeatureSet.ts'
+import { changesOf, groundOf } from './survey.ts'
+
+export interface PlanOptions {
+  until: Instant
+  full: boolean
+  acceptLoss: boolean
+  signal: AbortSignal
+}
+
+export interface Preview {
+  outcome: 'run' | 'unchanged'
+  reason: string
+  through: Instant
+  /** Of files that are read as rows; null where it cannot be known before reading. */
+  read: { rows: number | null; bytes: number; files: number }
+  /** To be written, both ends included; undefined where it cannot be known before reading. */
+  cutoffs: { from: Instant; to: Instant; count: number } | { count: 0 } | undefined
+  stale: ListedStale[]
+}
+
+/** Raises what a run would raise of inputs that are gone. Reads what no version has read, to see what it touches. */
+export async function planFeatureSet(set: FeatureSet, parts: Parts, options: PlanOptions): Promise<Preview> {
+  const ground = await groundOf(set, parts, options.full)
+  const nothing = { read: { rows: 0, bytes: 0, files: 0 }, cutoffs: { count: 0 as const } }
+  const early = nothingDue(set, ground, options.until)
+  if (early) return { ...early, ...nothing, stale: [] }
+  const inputs = await parts.sourceOf(set).pin(ground.recorded.batches.flatMap(({ files }) => files))
+  const changes = changesOf(ground, inputs)
+  const isExtension = ground.basis.kind === 'extend'
+  const reading = { maxRejected: 1, onProgress: () => {}, signal: options.signal }
+  const fresh = isExtension ? await readFresh(set, parts, reading, { ground, changes, rejected: undefined }) : undefined
+  const plan = planRun(planRequest(set, ground, { changes, fresh, ...options }))
+  if (plan.outcome === 'lost') throw inputsLost(set, plan)
+  const { reason, through, listed: stale } = plan
+  const size = { bytes: changes.fresh.reduce((sum, file) => sum + file.size, 0), files: changes.fresh.length }
+  if (!isExtension && changes.fresh.length > 0) {
+    const rows = await rowsOf(set, parts, changes)
+    return { outcome: 'run', reason: ground.basis.why!, through, read: { rows, ...size }, cutoffs: undefined, stale }
+  }
+  if (plan.outcome === 'unchanged') return { outcome: 'unchanged', reason, through, ...nothing, stale }
+  const range = hull(plan.written)
+  return {
+    outcome: 'run',
+    reason,
+    through,
+    read: { rows: fresh?.result.rowsRead ?? 0, ...size },
+    cutoffs: range ? { from: range.from, to: range.to - set.every, count: countCutoffs(set, plan.written) } : { count: 0 },
+    stale,
+  }
+}
+
+/** Of files that tell without being read; null where one does not. */
+async function rowsOf(set: FeatureSet, { engine }: Parts, { fresh }: InputChanges): Promise<number | null> {
+  const inspected = await engine.inspect(set.source, { source: set.source.name, files: fresh })
+  return inspected.some(({ rows }) => rows === null) ? null : inspected.reduce((sum, { rows }) => sum + rows!, 0)
+}

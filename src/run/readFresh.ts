@@ -1,0 +1,78 @@
+/** The first stage of a run: what no version has read yet is read, validated and gathered into tiles. */
+import type { Batch } from '../domain/batch.ts'
+import type { Progress, ReadResult } from '../domain/engine.ts'
+import { DataError } from '../domain/errors.ts'
+import type { FeatureSet } from '../domain/featureSet.ts'
+import type { InputChanges } from '../domain/inputChanges.ts'
+import { hull } from '../domain/ranges.ts'
+import type { PinnedFile } from '../domain/source.ts'
+import type { Parts } from './parts.ts'
+import type { RejectedRows } from './rejectedTable.ts'
+import type { Ground } from './survey.ts'
+import { tilesId } from './tiles.ts'
+
+export interface Fresh {
+  batch: Batch
+  result: ReadResult
+  /** What was read: of a source with a row key everything, since any row may replace any other. */
+  files: PinnedFile[]
+}
+
+export interface ReadingOptions {
+  /** Goes before the definition's own. */
+  maxRejected: number | undefined
+  onProgress: (progress: Progress) => void
+  signal: AbortSignal
+}
+
+/** Undefined where there is nothing that no version has read. */
+export async function readFresh(
+  set: FeatureSet,
+  { engine }: Parts,
+  { maxRejected, onProgress, signal }: ReadingOptions,
+  { ground, changes, rejected }: { ground: Ground; changes: InputChanges; rejected: RejectedRows | undefined },
+): Promise<Fresh | undefined> {
+  if (changes.fresh.length === 0) return undefined
+  const files = set.source.rowKey ? [...changes.fresh, ...livingFiles(changes)] : changes.fresh
+  const published = ground.basis.kind === 'extend' && set.late === 'restate' ? hull(ground.basis.published) : undefined
+  const result = await engine.read(
+    { set, inputs: { source: set.source.name, files }, keep: rejected !== undefined, ...(published ? { published } : {}) },
+    {
+      maxRejected: maxRejected ?? set.maxRejected,
+      onRejected: async rows => rejected?.add(rows),
+      onProgress,
+      signal,
+    },
+  )
+  const batch: Batch = {
+    files: changes.fresh.map((file, at) => ({ ...file, span: result.spans[at]! })),
+    tiles: set.source.rowKey ? undefined : tilesId(engine, set, changes.fresh),
+    weight: set.source.rowKey ? changes.fresh.length : (result.tiles?.rows ?? 0),
+    except: [],
+  }
+  return { batch, result, files }
+}
+
+/** The files that were read before and are still there. */
+export function livingFiles({ batches, gone }: InputChanges): PinnedFile[] {
+  const missing = new Set(gone.map(({ file }) => file))
+  return batches.flatMap(({ files }) => files.filter(file => !missing.has(file)))
+}
+
+export function tooManyRejected(
+  set: FeatureSet,
+  { rowsRead, rowsRejected }: { rowsRead: number; rowsRejected: number },
+  limit: number,
+  commonest: { reason: string; rows: number } | undefined,
+): DataError {
+  const percent = (share: number): string => `${Number((share * 100).toPrecision(2))}%`
+  const most = commonest ? ` Most common: ${commonest.reason} (${commonest.rows.toLocaleString('en')}).` : ''
+  return new DataError(
+    'data.rejected',
+    `\`${set.name}\`: ${rowsRejected.toLocaleString('en')} of ${rowsRead.toLocaleString('en')} rows (${percent(rowsRejected / rowsRead)}) were rejected; the limit is ${percent(limit)}. Nothing was committed.${most}`,
+    {
+      hint: `See \`quern rejected ${set.source.name}\`. Mend the data or the schema, or allow a share with --max-rejected.`,
+      values: { rowsRead, rowsRejected, limit },
+    },
+  )
+}

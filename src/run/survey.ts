@@ -1,0 +1,103 @@
+/** What a run finds: the version to build on, and what has become of its inputs. The same for `plan` and `run`. */
+import type { FeatureSet } from '../domain/featureSet.ts'
+import type { InputChanges } from '../domain/inputChanges.ts'
+import { compareInputs } from '../domain/inputChanges.ts'
+import type { Lineage } from '../domain/lineage.ts'
+import { lineageOf, parseStale } from '../domain/lineage.ts'
+import type { Basis } from '../domain/plan.ts'
+import { hull, parseRanges } from '../domain/ranges.ts'
+import type { PinnedInputs } from '../domain/source.ts'
+import type { Snapshot, Table } from '../domain/tableStore.ts'
+import { parseDuration } from '../domain/time.ts'
+import type { Parts } from './parts.ts'
+import type { RecordedInputs } from './recordedInputs.ts'
+import { recordedInputs } from './recordedInputs.ts'
+
+export interface Ground {
+  table: Table
+  /** The latest version. */
+  latest: Snapshot | undefined
+  /** The version whose rows are built on: the latest, an older one of the same definition, or none. */
+  content: Snapshot | undefined
+  basis: Basis
+  recorded: RecordedInputs
+}
+
+/** The version to build on. */
+export async function groundOf(set: FeatureSet, { store }: Parts, full: boolean): Promise<Ground> {
+  const table = store.table(`features/${set.name}`)
+  const latest = await table.snapshot('latest')
+  const lineage = latest && lineageOf(latest.lineage)
+  const nothing: RecordedInputs = { batches: [], formers: [] }
+  const bare: Basis = {
+    kind: 'first',
+    published: [],
+    formers: [],
+    pending: [],
+    description: undefined,
+    reached: undefined,
+    restored: false,
+  }
+  if (!latest) return { table, latest, content: undefined, basis: { ...bare, why: 'first run' }, recorded: nothing }
+  if (!lineage) {
+    const why = 'no record of how the table was computed: rebuild'
+    return { table, latest, content: undefined, basis: { ...bare, kind: 'rebuild', why }, recorded: nothing }
+  }
+  const reached = reachedBy(lineage)
+  const recorded = await recordedInputs(table, lineage)
+  if (full || lineage.definition.fingerprint !== set.fingerprint) {
+    const older = full ? undefined : await olderVersion(table, set, latest)
+    if (older) return restoredGround(table, latest, older, reached)
+    const schema = lineage.schema.fingerprint !== set.source.schema.fingerprint
+    const why = full ? '--full' : `${schema ? 'schema' : 'definition'} changed: rebuild`
+    const published = parseRanges(lineage.published)
+    const basis: Basis = { ...bare, kind: 'rebuild', why, published, reached }
+    return { table, latest, content: undefined, basis, recorded }
+  }
+  return { table, latest, content: latest, basis: { ...extension(lineage, recorded), reached }, recorded }
+}
+
+function extension(lineage: Lineage, { formers }: RecordedInputs): Basis {
+  return {
+    kind: 'extend',
+    published: parseRanges(lineage.published),
+    formers,
+    pending: lineage.pending.map(parseStale),
+    description: lineage.definition.description,
+    reached: undefined,
+    restored: false,
+  }
+}
+
+/** The last published cutoff, on a grid that may have been another. */
+function reachedBy({ published, definition }: Lineage): bigint | undefined {
+  const last = hull(parseRanges(published))?.to
+  return last === undefined ? undefined : last - parseDuration(definition.every)!
+}
+
+/** So many versions are looked through for one of the same definition. */
+const LOOKED_THROUGH = 1000
+
+/** The newest version that was computed by the same definition, if its files are still there. */
+async function olderVersion(table: Table, set: FeatureSet, latest: Snapshot): Promise<Snapshot | undefined> {
+  for await (const { version, lineage } of table.history(LOOKED_THROUGH)) {
+    if (version === latest.version || lineageOf(lineage)?.definition.fingerprint !== set.fingerprint) continue
+    const snapshot = await table.snapshot({ version })
+    return snapshot && (await table.isWhole(snapshot)) ? snapshot : undefined
+  }
+  return undefined
+}
+
+async function restoredGround(table: Table, latest: Snapshot, content: Snapshot, reached: bigint | undefined): Promise<Ground> {
+  const lineage = lineageOf(content.lineage)!
+  const recorded = await recordedInputs(table, lineage)
+  const why = `definition as in version ${content.version}: its rows are taken up again`
+  return { table, latest, content, basis: { ...extension(lineage, recorded), why, reached, restored: true }, recorded }
+}
+
+/** What has become of the inputs since. */
+export function changesOf({ basis, recorded }: Ground, now: PinnedInputs): InputChanges {
+  const changes = compareInputs(recorded.batches, now)
+  if (basis.kind === 'extend') return changes
+  return { batches: [], fresh: now.files, changed: [], gone: changes.gone }
+}

@@ -1,0 +1,91 @@
+/** Which objects of a table no version needs that is to be kept. */
+import { lineageOf } from '../domain/lineage.ts'
+import type { Table, TableStore } from '../domain/tableStore.ts'
+import type { Duration, Instant } from '../domain/time.ts'
+
+export interface Dispensable {
+  name: string
+  bytes: number
+  why: 'version' | 'log' | 'inputs' | 'tiles' | 'orphan'
+}
+
+export interface VacuumPlan {
+  /** What may be deleted. */
+  objects: Dispensable[]
+  /** The oldest version of those that stay because of their age. */
+  from: number
+  /** Older versions that stay because they have a name, or because a dataset was built from them. */
+  also: number[]
+}
+
+/** An object that no commit refers to may belong to a run that is under way: it stays for longer than any run takes. */
+const UNDER_WAY: Duration = 7n * 86_400_000_000n
+
+/**
+ * Versions stay that are younger than `retain`, that have a tag, or that a dataset was built from; the latest stays in any case. Tiles
+ * are kept for the latest alone, since they can be made again.
+ */
+export async function planVacuum(
+  store: TableStore,
+  name: string,
+  { retain, now }: { retain: Duration; now: Instant },
+): Promise<VacuumPlan> {
+  const table = store.table(`features/${name}`)
+  const from = await oldestRetained(table, now - retain)
+  const named = [...(await table.tags()).values(), ...(await versionsBuiltFrom(store, name))]
+  const also = [...new Set(named)].filter(version => version < from).sort((a, b) => a - b)
+  const held = await table.heldBy({ from, also })
+  const needed = new Set([...held.paths, ...held.lineages.flatMap(listsOf), ...(await latestTiles(table))])
+  const oldLog = new Set(await table.logBefore(also[0] ?? from))
+  const objects: Dispensable[] = []
+  for await (const { name: object, size, modifiedAt } of table.contents()) {
+    const isOld = BigInt(Math.floor(modifiedAt)) * 1000n < now - UNDER_WAY
+    const why = reasonOf(object)
+    if (why) objects.push({ name: object, bytes: size, why })
+
+    function reasonOf(path: string): Dispensable['why'] | undefined {
+      if (oldLog.has(path)) return 'log'
+      if (path.startsWith('_delta_log/') || path.startsWith('_quern/tags/') || isNeeded(path, needed)) return undefined
+      if (held.past.has(path)) return 'version'
+      if (!isOld) return undefined
+      return path.startsWith('_quern/inputs/') ? 'inputs' : path.startsWith('_quern/tiles/') ? 'tiles' : 'orphan'
+    }
+  }
+  return { objects, from, also }
+}
+
+/** A name, or the folder of a tile set. */
+const isNeeded = (path: string, needed: ReadonlySet<string>): boolean =>
+  needed.has(path) || needed.has(path.slice(0, path.lastIndexOf('/')))
+
+/** The oldest version that is no older than `since`; the latest where all are. */
+async function oldestRetained(table: Table, since: Instant): Promise<number> {
+  let oldest = 0
+  for await (const { version, committedAt } of table.history()) {
+    if (committedAt < since) return oldest === 0 ? version : oldest
+    oldest = version
+  }
+  return oldest
+}
+
+/** The versions of a feature set that datasets were built from, as their commits record them. */
+async function versionsBuiltFrom(store: TableStore, name: string): Promise<number[]> {
+  const versions: number[] = []
+  for (const dataset of await store.tables('datasets')) {
+    for await (const { lineage } of store.table(`datasets/${dataset}`).history()) {
+      const sets = (lineage as { featureSets?: { name: string; version: number }[] } | undefined)?.featureSets ?? []
+      versions.push(...sets.filter(set => set.name === name).map(({ version }) => version))
+    }
+  }
+  return versions
+}
+
+function listsOf(lineage: unknown): string[] {
+  const { inputs } = lineageOf(lineage) ?? {}
+  return [...(inputs?.batches ?? []), ...(inputs?.formers ?? [])].map(({ list }) => `_quern/${list}`)
+}
+
+async function latestTiles(table: Table): Promise<string[]> {
+  const { inputs } = lineageOf((await table.snapshot('latest'))?.lineage) ?? {}
+  return (inputs?.batches ?? []).flatMap(({ tiles }) => (tiles === null ? [] : `_quern/tiles/${tiles}`))
+}
