@@ -52,7 +52,7 @@ describe('a delta log', () => {
     const { log, table } = await tableOf(13)
     for (let version = 0; version < 10; version++) rmSync(join(log, commit(version)))
     expect((await table.snapshot('latest'))!.files).toHaveLength(13)
-    await expect(table.snapshot({ version: 5 })).rejects.toMatchObject({ code: 'data.corrupt-log' })
+    expect(await table.snapshot({ version: 5 })).toBeUndefined()
   })
 
   it('is read whole where the hint or the checkpoint is gone or broken', async () => {

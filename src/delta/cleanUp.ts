@@ -30,10 +30,9 @@ export async function heldBy(log: Log, { from, also }: { from: number; also: rea
   return { paths, past, lineages }
 }
 
-/** The keys of the commits and checkpoints that a checkpoint at `version` makes superfluous. */
+/** The keys of the commits and checkpoints before `version`. */
 export async function logBefore(log: Log, version: number): Promise<string[]> {
   const { commits, checkpoints } = await log.list(0)
-  if (!checkpoints.has(version)) return []
   return [
     ...[...commits].filter(([at]) => at < version).map(([, { key }]) => key),
     ...[...checkpoints].filter(([at]) => at < version).flatMap(([, keys]) => keys),

@@ -183,10 +183,9 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
 
     heldBy: versions => heldBy(log, versions),
 
-    async logBefore(version: number): Promise<string[]> {
-      await checkpoint(version)
-      return (await logBefore(log, version)).map(key => key.slice(path.length + 1))
-    },
+    logBefore: async version => (await logBefore(log, version)).map(key => key.slice(path.length + 1)),
+
+    checkpoint,
 
     async remove(names: readonly string[]): Promise<void> {
       for (const name of names) await objects.delete(keyOf(name))

@@ -13,7 +13,7 @@ export interface InputChanges {
   batches: Batch[]
   /** Never read: new files, and what changed files hold now. */
   fresh: PinnedFile[]
-  /** What changed files held before. */
+  /** What files held before that hold something else now. */
   changed: Member[]
   /** Their content is nowhere to be found; they still stand in their batches. */
   gone: Member[]
@@ -40,9 +40,9 @@ export function compareInputs(recorded: readonly Batch[], now: PinnedInputs): In
     if (moved) found.set(file, moved)
   }
   const fresh = [...present.values()].flat()
-  const freshPaths = new Set(fresh.map(({ path }) => path))
+  const paths = new Set(now.files.map(({ path }) => path))
   const missing = all.filter(({ file }) => !found.has(file))
-  const changed = missing.filter(({ file }) => freshPaths.has(file.path))
+  const changed = missing.filter(({ file }) => paths.has(file.path))
   const dropped = new Set(changed.map(({ file }) => file))
   const batches = recorded.map(batch =>
     withFiles(
@@ -68,7 +68,7 @@ export function withFiles(batch: Batch, files: readonly ReadFile[]): Batch {
 /** `2 files are new, 1 file is changed`; undefined where nothing has changed. */
 export function changesText({ fresh, changed, gone }: InputChanges): string | undefined {
   const parts = [
-    [fresh.length - changed.length, 'new'],
+    [Math.max(fresh.length - changed.length, 0), 'new'],
     [changed.length, 'changed'],
     [gone.length, 'gone'],
   ] as const

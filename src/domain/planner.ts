@@ -10,7 +10,7 @@ import { countText, staleReason, unchangedReason } from './planWords.ts'
 import type { CutoffRange, CutoffRanges } from './ranges.ts'
 import { AFTER_ALL, ALL, BEFORE_ALL, hull, intersect, isEmpty, NONE, subtract, union } from './ranges.ts'
 import type { Instant } from './time.ts'
-import { gridFloor } from './time.ts'
+import { gridCeil, gridFloor } from './time.ts'
 
 /** The last cutoff that is due at `until`. */
 export function dueCutoff(set: FeatureSet, until: Instant): Instant {
@@ -93,7 +93,8 @@ function changeableCutoffs(
 ): CutoffRanges {
   if (only) return intersect(published, [only])
   if (set.late === 'asKnown') return NONE
-  return set.lateness === undefined ? published : intersect(published, [{ from: through - set.lateness, to: AFTER_ALL }])
+  if (set.lateness === undefined) return published
+  return intersect(published, [{ from: gridCeil(set, through - set.lateness), to: AFTER_ALL }])
 }
 
 const countedOf = ({ batch }: Member): CutoffRanges => subtract(ALL, batch.except)
@@ -176,22 +177,26 @@ function listStale(
   { set, basis, fresh }: PlanRequest,
   { stale, changeable, batches }: { stale: CutoffRanges; changeable: CutoffRanges; batches: readonly Batch[] },
 ): ListedStale[] {
-  const known = set.source.rowKey ? [] : (fresh?.touched ?? [])
   const clipped = (ranges: readonly StaleRange[], to: CutoffRanges): StaleRange[] =>
-    ranges.flatMap(range =>
-      intersect(rangesOf(set, [range]), to).map(part => ({ from: part.from, to: part.to - set.every, entities: range.entities })),
-    )
+    ranges.flatMap(({ entities, ...range }) => staleRanges(set, intersect(rangesOf(set, [{ ...range, entities }]), to), entities))
+  const known = set.source.rowKey ? [] : (fresh?.touched ?? [])
+  const held = union(...batches.map(batch => cutoffsHeldBy(set, spanOf(batch.files))))
   const repaired = clipped(known, stale)
-  const unknown = subtract(stale, rangesOf(set, repaired)).map(({ from, to }) => ({ from, to: to - set.every, entities: null }))
-  const unrepaired = subtract(union(...batches.map(({ except }) => except)), changeable)
-  const pending = set.late === 'asKnown' ? [] : clipped([...basis.pending, ...known], unrepaired)
-  const listed: ListedStale[] = [
-    ...repaired,
-    ...unknown,
-    ...pending.map(range => ({ ...range, backfill: { from: range.from, to: range.to + set.every } })),
-  ]
+  const unknown = staleRanges(set, subtract(intersect(stale, held), rangesOf(set, repaired)), null)
+  const listed: ListedStale[] = [...repaired, ...unknown]
+  if (set.late === 'restate') {
+    const unrepaired = subtract(union(...batches.map(({ except }) => except)), changeable)
+    // Which rows another one replaces is known only when all are compared.
+    const pending = set.source.rowKey
+      ? staleRanges(set, intersect(unrepaired, held), null)
+      : clipped([...basis.pending, ...known], unrepaired)
+    listed.push(...pending.map(range => ({ ...range, backfill: { from: range.from, to: range.to + set.every } })))
+  }
   return listed.sort((a, b) => (a.from < b.from ? -1 : a.from > b.from ? 1 : 0))
 }
+
+const staleRanges = (set: FeatureSet, ranges: CutoffRanges, entities: number | null): StaleRange[] =>
+  ranges.map(({ from, to }) => ({ from, to: to - set.every, entities }))
 
 /** How many cutoffs of the grid lie in some ranges. */
 export function countCutoffs(set: FeatureSet, ranges: CutoffRanges): number {

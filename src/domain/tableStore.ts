@@ -132,8 +132,11 @@ export interface Table {
     also: readonly number[]
   }): Promise<{ paths: Set<string>; past: Set<string>; lineages: unknown[] }>
 
-  /** The names of log objects without which `version` and all later ones can be read. A checkpoint makes it so if need be. */
+  /** The names of log objects without which `version` and all later ones can be read, once `version` has a checkpoint. */
   logBefore(version: number): Promise<string[]>
+
+  /** Writes what makes a version quick to open, and readable without the log before it. */
+  checkpoint(version: number): Promise<void>
 
   /** Removes objects for good. */
   remove(names: readonly string[]): Promise<void>

@@ -112,3 +112,8 @@ export interface Grid {
 export function gridFloor(grid: Grid, instant: Instant): Instant {
   return floorDiv(instant - grid.offset, grid.every) * grid.every + grid.offset
 }
+
+/** The first grid point at or after `instant`. */
+export function gridCeil(grid: Grid, instant: Instant): Instant {
+  return gridFloor(grid, instant - 1n) + grid.every
+}

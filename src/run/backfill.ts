@@ -7,7 +7,7 @@ import { dueCutoff } from '../domain/planner.ts'
 import type { CutoffRange } from '../domain/ranges.ts'
 import type { Table } from '../domain/tableStore.ts'
 import type { Duration, Instant } from '../domain/time.ts'
-import { formatInstant, formatInstantShort, gridFloor, parseInstant } from '../domain/time.ts'
+import { formatInstant, formatInstantShort, gridCeil, parseInstant } from '../domain/time.ts'
 import type { Parts } from './parts.ts'
 import type { RunOptions, RunResult } from './runFeatureSet.ts'
 import { runFeatureSet } from './runFeatureSet.ts'
@@ -35,10 +35,10 @@ export async function* backfill(
   const table = parts.store.table(`features/${set.name}`)
   await requireSameDefinition(set, table)
   const until = parts.now()
-  const from = onGrid(set, options.from)
-  const end = least(onGrid(set, to), dueCutoff(set, until) + set.every)
-  const chunk = onGrid({ ...set, offset: 0n }, wanted ?? greatest(longestWindow(set), DAY))
-  const request = { from: formatInstant(from), to: formatInstant(onGrid(set, to)) }
+  const from = gridCeil(set, options.from)
+  const end = least(gridCeil(set, to), dueCutoff(set, until) + set.every)
+  const chunk = gridCeil({ ...set, offset: 0n }, wanted ?? greatest(longestWindow(set), DAY))
+  const request = { from: formatInstant(from), to: formatInstant(gridCeil(set, to)) }
   for (let at = await resumedAt(set, table, request, from); at < end; at += chunk) {
     const part = { from: at, to: least(at + chunk, end) }
     const record = { ...request, done: formatInstant(part.to) }
@@ -49,10 +49,6 @@ export async function* backfill(
 
 const least = (a: bigint, b: bigint): bigint => (a < b ? a : b)
 const greatest = (a: bigint, b: bigint): bigint => (a > b ? a : b)
-
-/** The first grid point from `instant` on. */
-const onGrid = (grid: Pick<FeatureSet, 'every' | 'offset'>, instant: Instant): Instant =>
-  gridFloor(grid, instant - 1n) + grid.every
 
 async function requireSameDefinition(set: FeatureSet, table: Table): Promise<void> {
   const lineage = lineageOf((await table.snapshot('latest'))?.lineage)

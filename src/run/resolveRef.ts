@@ -18,6 +18,15 @@ export async function resolveRef(store: TableStore, ref: string): Promise<Resolv
   if (!latest) throw await unknownName(store, name)
   if (version === undefined) return { name, table, snapshot: latest }
   const snapshot = await versionOf(table, version)
+  if (snapshot && snapshot.version !== latest.version && !(await table.isWhole(snapshot))) {
+    throw new DefinitionError(
+      'definition.version',
+      `version ${snapshot.version} of \`${name}\` was removed by \`quern vacuum\``,
+      {
+        hint: `See \`quern log ${name}\` for those that are there; a tag keeps a version.`,
+      },
+    )
+  }
   if (snapshot) return { name, table, snapshot }
   const instant = parseInstant(version)
   const what = /^\d+$/.test(version)

@@ -1,6 +1,6 @@
 /** The story of one run of one feature set. */
 import { randomUUID } from 'node:crypto'
-import type { CutoffSpan } from '../domain/engine.ts'
+import type { CutoffSpan, StaleRange } from '../domain/engine.ts'
 import { DataError, TransientError } from '../domain/errors.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
 import type { Lineage } from '../domain/lineage.ts'
@@ -92,7 +92,10 @@ async function attemptRun(set: FeatureSet, parts: Parts, options: RunOptions): P
   const computed = await computePlan(set, parts, options, { ground, plan, changes, fresh })
   if (!computed) return undefined
   const { rows, restated, cutoffs } = computed.result
-  if (rows === 0 && restated.removed === 0 && !ground.basis.restored) {
+  // A stale range that turns out to hold what it should is no longer one, and that is worth recording.
+  const settled =
+    lengthOf(plan.pending) < lengthOf(ground.basis.pending) || (options.backfill !== undefined && fresh !== undefined)
+  if (rows === 0 && restated.removed === 0 && !ground.basis.restored && !settled) {
     const reason = `${plan.reason}, and no row is another`
     return unchanged(ground, fresh, { ...plan, reason: hull(plan.stale) ? reason : 'no cutoff that is due holds a row' })
   }
@@ -110,6 +113,8 @@ async function attemptRun(set: FeatureSet, parts: Parts, options: RunOptions): P
     pending: plan.pending,
   }
 }
+
+const lengthOf = (stale: readonly StaleRange[]): bigint => stale.reduce((sum, { from, to }) => sum + to - from + 1n, 0n)
 
 /** Where `--until` lies before what is published there is nothing to do, whatever has become of the inputs. */
 export function nothingDue(

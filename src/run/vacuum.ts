@@ -54,6 +54,14 @@ export async function planVacuum(
   return { objects, from, also }
 }
 
+/** Deletes for good what was planned. */
+export async function applyVacuum(store: TableStore, name: string, { objects, from, also }: VacuumPlan): Promise<void> {
+  const table = store.table(`features/${name}`)
+  // Until it is there the log before it is needed.
+  await table.checkpoint(also[0] ?? from)
+  await table.remove(objects.map(object => object.name))
+}
+
 /** A name, or the folder of a tile set. */
 const isNeeded = (path: string, needed: ReadonlySet<string>): boolean =>
   needed.has(path) || needed.has(path.slice(0, path.lastIndexOf('/')))

@@ -77,9 +77,15 @@ export async function computeTiles(engine: Engine, set: FeatureSet, tiles: TileS
   return stagedRows(engine, set, (await engine.compute({ set, tiles, due }, QUIET)).files)
 }
 
-/** By entity and cutoff. */
-async function stagedRows(engine: Engine, set: FeatureSet, files: readonly StagedFile[]): Promise<ComputedRow[]> {
-  const paths = files.map(({ localPath }) => localPath)
+const stagedRows = (engine: Engine, set: FeatureSet, files: readonly StagedFile[]): Promise<ComputedRow[]> =>
+  snapshotRows(
+    engine,
+    set,
+    files.map(({ localPath }) => localPath),
+  )
+
+/** The rows of a feature set's files, by entity and cutoff. */
+export async function snapshotRows(engine: Engine, set: FeatureSet, paths: string[]): Promise<ComputedRow[]> {
   const rows: ComputedRow[] = []
   for await (const batch of engine.query({ paths, columns: tableColumns(set) })) {
     for (let at = 0; at < batch.rows; at++) {

@@ -2,7 +2,7 @@
 import { DefinitionError, EXIT } from '../../domain/errors.ts'
 import { parseDuration } from '../../domain/time.ts'
 import { resolveRef } from '../../run/resolveRef.ts'
-import { planVacuum } from '../../run/vacuum.ts'
+import { applyVacuum, planVacuum } from '../../run/vacuum.ts'
 import type { CommandContext } from '../command.ts'
 import { bytes, counted, note, printJson, printLine } from '../output.ts'
 
@@ -15,13 +15,14 @@ export async function vacuum({ app: build, args, flags }: CommandContext): Promi
     throw new DefinitionError('definition.retain', `--retain: \`${text}\` is no duration`, { hint: 'Write one such as 30d.' })
   }
   const { store, now } = await build()
-  const { name, table, snapshot } = await resolveRef(store, args[0]!)
-  const { objects, from, also } = await planVacuum(store, name, { retain, now: now() })
+  const { name, snapshot } = await resolveRef(store, args[0]!)
+  const plan = await planVacuum(store, name, { retain, now: now() })
+  const { objects, from, also } = plan
   for (const object of objects) {
     if (flags.json) printJson({ name, path: object.name, bytes: object.bytes, why: object.why })
     else printLine(`${object.name}  ${bytes(object.bytes)}  ${object.why}`)
   }
-  if (flags.apply) await table.remove(objects.map(object => object.name))
+  if (flags.apply) await applyVacuum(store, name, plan)
   const size = bytes(objects.reduce((sum, object) => sum + object.bytes, 0))
   const kept = `versions ${from} to ${snapshot.version}${also.length > 0 ? ` and ${also.join(', ')}` : ''} stay`
   note(

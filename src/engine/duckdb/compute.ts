@@ -3,6 +3,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Computation, ComputationResult, TileSet } from '../../domain/engine.ts'
 import { reachOf } from '../../domain/featureSet.ts'
+import type { CutoffRange } from '../../domain/ranges.ts'
 import { hull } from '../../domain/ranges.ts'
 import { distinctStepsSql, loadedBlocksSql } from './distinctSql.ts'
 import { gridSql, placesSql } from './gridSql.ts'
@@ -19,7 +20,7 @@ import { count, withoutTables } from './tables.ts'
 import type { TileBounds } from './tilesSql.ts'
 import { loadedTilesSql } from './tilesSql.ts'
 import { scopeOf } from './touched.ts'
-import { cutoffAt, cutoffIndex } from './windowShape.ts'
+import { cutoffAt, cutoffIndices } from './windowShape.ts'
 import { emptyRowsSql, resultSql, windowsSql } from './windowsSql.ts'
 
 export function compute(
@@ -39,18 +40,19 @@ async function computeInTables(
   options.onProgress({ stage: 'compute', unit: 'rows', done: 0, total: null })
   await connection.run(MOMENTS_MACRO)
   await connection.run(`CREATE OR REPLACE TEMP TABLE due_rows AS ${emptyRowsSql(shape)}`)
-  const pass = async (into: string, from: bigint, to: bigint, entities?: string): Promise<void> => {
+  const pass = async (into: string, range: CutoffRange, entities?: string): Promise<void> => {
     options.signal.throwIfAborted()
+    const [from, to] = cutoffIndices(set, range)
     await computeRows(connection, shape, tiles, { from, to, entities }, into)
   }
-  for (const { from, to } of due) await pass('due_rows', cutoffIndex(set, from), cutoffIndex(set, to) - 1n)
+  for (const range of due) await pass('due_rows', range)
 
   const range = stale && hull(stale.cutoffs)
   let replaced: Awaited<ReturnType<typeof replaceRows>> | undefined
   if (stale && range) {
     const scope = await scopeOf(connection, shape, stale)
     await connection.run(`CREATE OR REPLACE TEMP TABLE stale_rows AS ${emptyRowsSql(shape)}`)
-    await pass('stale_rows', cutoffIndex(set, range.from), cutoffIndex(set, range.to) - 1n, scope.entities)
+    await pass('stale_rows', range, scope.entities)
     replaced = await replaceRows(connection, shape, stale, scope, options)
   }
   const files = await stageRows(connection, shape, 'due_rows', options)

@@ -19,7 +19,7 @@ import { identifier, literal } from './sql.ts'
 import { count, firstRow, withoutTables } from './tables.ts'
 import { keptTilesSql, knownTileSql, mergedFilesSql, TILES, tilesSql } from './tilesSql.ts'
 import { runWatched } from './watched.ts'
-import { cutoffAt, cutoffIndex, tileSql } from './windowShape.ts'
+import { cutoffAt, cutoffIndices, tileSql } from './windowShape.ts'
 
 export function read(
   connection: DuckDBConnection,
@@ -182,8 +182,8 @@ async function knownThrough(connection: DuckDBConnection, { source }: FeatureSet
 /** The stretches of published cutoffs that the tiles reach, with the number of their entities. */
 async function touchedCutoffs(connection: DuckDBConnection, shape: Shape, published: CutoffRange): Promise<StaleRange[]> {
   const { set, keys } = shape
-  const [low, high] = [cutoffIndex(set, published.from), cutoffIndex(set, published.to) - 1n]
-  const end = shape.lifetime ? String(high) : `least(i + ${reachOf(shape.set)}, ${high})`
+  const [low, high] = cutoffIndices(set, published)
+  const end = shape.lifetime ? `${high}::BIGINT` : `least(i + ${reachOf(shape.set)}, ${high})`
   const before = 'ORDER BY a, b ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING'
   const reader = await connection.runAndReadAll(`
     WITH reached AS (SELECT DISTINCT i, greatest(i, ${low}) AS a, ${end} AS b FROM tiles),

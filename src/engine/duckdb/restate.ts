@@ -11,6 +11,7 @@ import { outputColumns, rowOrder, stagedPath } from './stageRows.ts'
 import { count, firstRow } from './tables.ts'
 import type { Scope } from './touched.ts'
 import { cutoffIndex, tileSql } from './windowShape.ts'
+import { emptyRowsSql } from './windowsSql.ts'
 
 /** Below this share of a float's magnitude a value counts as the same: another order of merging gives other last digits. */
 const TOLERANCE = 1e-12
@@ -76,12 +77,10 @@ export async function replaceRows(
 }
 
 /** The rows of some of the version's files, with `__k0`, ..., `__i` and `__file`, the file's place. */
-function heldRowsSql({ set, keys }: Shape, base: readonly BaseFile[]): string {
+function heldRowsSql(shape: Shape, base: readonly BaseFile[]): string {
+  const { set, keys } = shape
   const names = outputColumns(set).map(({ name }) => identifier(name))
-  if (base.length === 0) {
-    const nothing = outputColumns(set).map(({ name }) => `NULL AS ${identifier(name)}`)
-    return `SELECT ${[...nothing, ...keys.map(key => `NULL AS __${key}`), 'NULL AS __i', 'NULL AS __file'].join(', ')} WHERE false`
-  }
+  if (base.length === 0) return `SELECT *, NULL::BIGINT AS __file FROM (${emptyRowsSql(shape)})`
   const keyColumns = set.entity.map(({ name }, at) => `${identifier(name)} AS __${keys[at]}`)
   const file = `list_position([${base.map(({ localPath }) => `'${localPath.replaceAll("'", "''")}'`).join(', ')}], filename) - 1`
   // A cutoff's number is one less than that of the tile which begins with it.

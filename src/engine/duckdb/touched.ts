@@ -6,7 +6,7 @@ import { reachOf } from '../../domain/featureSet.ts'
 import { hull } from '../../domain/ranges.ts'
 import type { Shape } from './shape.ts'
 import { partSql, TILES } from './tilesSql.ts'
-import { cutoffIndex } from './windowShape.ts'
+import { cutoffIndex, cutoffIndices } from './windowShape.ts'
 
 export interface Scope {
   /** A relation of the keys of all entities in the scope; undefined where every entity is. */
@@ -18,10 +18,10 @@ export interface Scope {
 export async function scopeOf(connection: DuckDBConnection, shape: Shape, { cutoffs, touched }: StaleScope): Promise<Scope> {
   const { set, keys } = shape
   const range = hull(cutoffs)!
-  const [low, high] = [cutoffIndex(set, range.from), cutoffIndex(set, range.to) - 1n]
+  const [low, high] = cutoffIndices(set, range)
   const between = (ranges: readonly [bigint, bigint | string][], i: string): string =>
     `(${ranges.map(([from, to]) => `${i} BETWEEN ${from} AND ${to}`).join(' OR ')})`
-  const stale = cutoffs.map(({ from, to }): [bigint, bigint] => [cutoffIndex(set, from), cutoffIndex(set, to) - 1n])
+  const stale = cutoffs.map(own => cutoffIndices(set, own))
   const end = (last: string): string => (shape.lifetime ? String(high) : `least(${last} + ${reachOf(shape.set)}, ${high})`)
   if (touched.some(({ tiles }) => tiles === undefined)) {
     // Where it is not known who is touched, everyone is.

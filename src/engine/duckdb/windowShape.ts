@@ -5,6 +5,7 @@
  * tile `i` are those with `i` as the first cutoff after them. A window of `w = whole * every + tail` at cutoff `i` holds the
  * tiles `i - whole + 1 .. i`, and of tile `i - whole` the events at most `tail` before that tile's end.
  */
+import type { CutoffRange } from '../../domain/ranges.ts'
 import type { Duration, Grid, Instant } from '../../domain/time.ts'
 import { EARLIEST_INSTANT, floorDiv } from '../../domain/time.ts'
 
@@ -44,4 +45,9 @@ export function cutoffIndex(grid: Grid, cutoff: Instant): bigint {
 
 export function cutoffAt(grid: Grid, i: bigint): Instant {
   return i * grid.every + grid.offset
+}
+
+/** The numbers of the first and the last cutoff of a range. */
+export function cutoffIndices(grid: Grid, { from, to }: CutoffRange): [first: bigint, last: bigint] {
+  return [cutoffIndex(grid, from - 1n) + 1n, cutoffIndex(grid, to - 1n)]
 }

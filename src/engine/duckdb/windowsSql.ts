@@ -3,7 +3,7 @@ import type { Grid } from '../../domain/time.ts'
 import { sqlType } from './expressionSql.ts'
 import { featureSql } from './featureSql.ts'
 import { lateName, lateWindows } from './lateSql.ts'
-import { frameAggregateSql, mergeSql, pairMergeSql } from './partialSql.ts'
+import { frameAggregateSql, groupMergeSql, mergeSql, pairMergeSql } from './partialSql.ts'
 import type { PartialWindow, Shape } from './shape.ts'
 import { lifetimeName, tailName } from './shape.ts'
 import { identifier } from './sql.ts'
@@ -43,7 +43,12 @@ function windowSql(shape: Shape, { partial, window, name }: PartialWindow, frame
   // Steps of finite windows add up to nothing by the end of a stretch, and one order of rows is cheaper than two.
   if (partial.kind === 'distinct') return `sum(${name}) OVER ${window.whole === 'lifetime' ? 'ever' : 'since'}`
   if (partial.kind === 'moments') return name
-  if (window.whole === 'lifetime') return frameAggregateSql(partial.kind, lifetimeName(shape, partial), 'ever')
+  if (window.whole === 'lifetime') {
+    const ever = lifetimeName(shape, partial)
+    // What became known late may have happened before what stands earlier in the grid.
+    const isOrdered = shape.asKnown && ['first', 'last', 'lastRow'].includes(partial.kind)
+    return isOrdered ? `${groupMergeSql(partial.kind, ever)} OVER ever` : frameAggregateSql(partial.kind, ever, 'ever')
+  }
   const tail = window.tail > 0n ? `lag(${tailName(partial, window.tail)}, ${window.whole}) OVER in_order` : undefined
   if (window.whole === 0n) return tail!
   const frame = `last_${window.whole}`

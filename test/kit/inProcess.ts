@@ -1,0 +1,50 @@
+/** The program's parts in this process, over a folder: for tests that run it a great many times. */
+import { join } from 'node:path'
+import { deltaTableStore } from '../../src/delta/deltaTableStore.ts'
+import type { FeatureSet } from '../../src/domain/featureSet.ts'
+import { checkpointWriter } from '../../src/engine/duckdb/checkpointWriter.ts'
+import { duckdbEngine } from '../../src/engine/duckdb/duckdbEngine.ts'
+import { localObjectStore } from '../../src/objects/localObjectStore.ts'
+import type { Parts } from '../../src/run/parts.ts'
+import type { RunOptions, RunResult } from '../../src/run/runFeatureSet.ts'
+import { runFeatureSet } from '../../src/run/runFeatureSet.ts'
+import { objectsSource } from '../../src/sources/objects/objectsSource.ts'
+import type { ComputedRow } from './computing.ts'
+import { snapshotRows } from './computing.ts'
+
+export interface InProcess extends Parts {
+  close: () => Promise<void>
+  run: (set: FeatureSet, options: Partial<RunOptions> & { until: bigint }) => Promise<RunResult>
+  /** The rows of a version, by entity and cutoff. */
+  rows: (set: FeatureSet, version?: number) => Promise<ComputedRow[]>
+}
+
+export const QUIET = { onProgress: () => {}, signal: new AbortController().signal }
+
+export function inProcess(folder: string): InProcess {
+  const scratchDir = join(folder, 'scratch')
+  const engine = duckdbEngine({ memory: 2 ** 30, threads: 2, scratchDir })
+  const store = deltaTableStore(localObjectStore(join(folder, 'store')), {
+    now: () => Date.now(),
+    engineInfo: 'quern/test',
+    writeCheckpoint: checkpointWriter(scratchDir),
+  })
+  const parts: Parts = {
+    store,
+    engine,
+    sourceOf: set => objectsSource(set.source, () => Date.now()),
+    now: () => BigInt(Date.now()) * 1000n,
+    versions: { quern: 'test', node: process.versions.node },
+    code: null,
+  }
+  return {
+    ...parts,
+    close: () => engine.close(),
+    run: (set, options) => runFeatureSet(set, parts, { full: false, maxRejected: 1, acceptLoss: false, ...QUIET, ...options }),
+    rows: async (set, version) => {
+      const table = store.table(`features/${set.name}`)
+      const snapshot = await table.snapshot(version === undefined ? 'latest' : { version })
+      return snapshot ? snapshotRows(engine, set, await table.localPaths(snapshot.files)) : []
+    },
+  }
+}
