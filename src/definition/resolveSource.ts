@@ -1,5 +1,4 @@
 /** A source as declared, resolved into plain data with all its faults. */
-import { isAbsolute, resolve } from 'node:path'
 import type { Field, RowSchema } from '../domain/schema.ts'
 import type { EventTime, ObjectsSource } from '../domain/source.ts'
 import { readSchema } from '../validation/readSchema.ts'
@@ -47,7 +46,8 @@ export function resolveSource(
   return {
     kind: 'objects',
     name: options.name,
-    uri: isAbsolute(options.uri) ? options.uri : resolve(projectDir, options.uri),
+    uri: options.uri,
+    projectDir,
     schema,
     eventTime,
     ...(options.knownTime === undefined ? {} : { knownTime: options.knownTime as string }),

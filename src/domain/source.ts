@@ -20,8 +20,9 @@ export interface CsvDialect {
 export interface ObjectsSource {
   kind: 'objects'
   name: string
-  /** Absolute pattern, folder or file path, once resolved against the project. */
+  /** A pattern, folder or file path as it is written: relative ones start at the project's folder. */
   uri: string
+  projectDir: string
   schema: RowSchema
   eventTime: EventTime
   /** Column: when the pipeline could have used the row. */

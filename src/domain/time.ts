@@ -27,11 +27,11 @@ export function parseDuration(text: string): Duration | undefined {
 }
 
 /**
- * Reads an ISO 8601 instant with its offset (`Z` or `+02:00`), up to nanoseconds, floored to microseconds.
+ * Reads an ISO 8601 instant with its offset (`Z`, `+02:00` or `+02`), up to nanoseconds, floored to microseconds.
  * Undefined where the text is no such instant; a bare date or a time without an offset is none.
  */
 export function parseInstant(text: string): Instant | undefined {
-  const match = /^(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(Z|[+-]\d{2}:?\d{2})$/.exec(text)
+  const match = /^(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(Z|[+-]\d{2}(?::?\d{2})?)$/.exec(text)
   if (!match) return undefined
   const [year, month, day, hour, minute, second] = match.slice(1, 7).map(part => Number(part ?? 0)) as [
     number,
@@ -49,7 +49,7 @@ export function parseInstant(text: string): Instant | undefined {
   const offset = match[8]!
   let shift = 0
   if (offset !== 'Z') {
-    const digits = offset.replace(':', '')
+    const digits = offset.replace(':', '').padEnd(5, '0')
     if (Number(digits.slice(1, 3)) > 23 || Number(digits.slice(3, 5)) > 59) return undefined
     shift = (Number(digits.slice(1, 3)) * 60 + Number(digits.slice(3, 5))) * (digits[0] === '-' ? -1 : 1)
   }

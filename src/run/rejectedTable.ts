@@ -1,8 +1,9 @@
 /** Refused rows, kept once for each content of an input, row and schema, whatever becomes of the run. */
+import { createHash } from 'node:crypto'
 import type { Engine, RejectedRow, RowWriter } from '../domain/engine.ts'
 import { TransientError } from '../domain/errors.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
-import type { StagedFile, Table, TableColumn } from '../domain/tableStore.ts'
+import type { Snapshot, StagedFile, Table, TableColumn } from '../domain/tableStore.ts'
 import type { Instant } from '../domain/time.ts'
 
 const text = (name: string, comment: string): TableColumn => ({ name, type: { kind: 'string' }, nullable: true, comment })
@@ -23,16 +24,27 @@ export const REJECTED_COLUMNS: TableColumn[] = [
 
 const ATTEMPTS = 10
 
+/** Rows of one input under one schema, or refused by one key: published together, and once. */
+interface Group {
+  appId: string
+  /** Of equal files the first stands for all. */
+  path: string
+  /** Rows that a run has published that read the same bytes in another way (another dialect, zone or event time). */
+  published: ReadonlySet<bigint>
+}
+
+const NONE: ReadonlySet<bigint> = new Set()
+
 /** Gathers one run's refused rows and publishes those that no run has published before. */
 export class RejectedRows {
   readonly #table: Table
   readonly #engine: Engine
   readonly #set: FeatureSet
   readonly #run: { id: string; startedAt: Instant }
-  /** One writer for each transaction, so that what is known already can be left out. */
-  readonly #writers = new Map<string, RowWriter>()
+  readonly #groups = new Map<string, Group | undefined>()
   readonly #counts = new Map<string, number>()
-  #known: ReadonlyMap<string, bigint> | undefined
+  #writer: RowWriter | undefined
+  #base: Snapshot | undefined
 
   constructor(table: Table, engine: Engine, set: FeatureSet, run: { id: string; startedAt: Instant }) {
     this.#table = table
@@ -48,39 +60,35 @@ export class RejectedRows {
   }
 
   async add(rows: readonly RejectedRow[]): Promise<void> {
-    this.#known ??= (await this.#table.snapshot('latest'))?.transactions ?? new Map()
-    const groups = new Map<string, RejectedRow[]>()
+    const kept: RejectedRow[] = []
     for (const row of rows) {
       const reason = reasonOf(row)
       this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1)
-      const appId = this.#appId(row)
-      if (!this.#known.has(appId)) groups.set(appId, [...(groups.get(appId) ?? []), row])
+      const group = await this.#groupOf(row)
+      if (group && row.path === group.path && !group.published.has(row.row)) kept.push(row)
     }
-    for (const [appId, group] of groups) {
-      const writer = this.#writers.get(appId) ?? (await this.#engine.writeRows(REJECTED_COLUMNS))
-      this.#writers.set(appId, writer)
-      await writer.write({ rows: group.length, columns: this.#columns(group) })
-    }
+    if (kept.length === 0) return
+    this.#writer ??= await this.#engine.writeRows(REJECTED_COLUMNS)
+    await this.#writer.write({ rows: kept.length, columns: this.#columns(kept) })
   }
 
-  /** Publishes what was added; of two runs that found the same rows one does. */
+  /** Publishes what was added in one commit; of two runs that found the same rows one does. */
   async publish(): Promise<void> {
-    const staged = new Map<string, StagedFile[]>()
-    for (const [appId, writer] of this.#writers) staged.set(appId, await writer.finish())
-    for (const [appId, add] of staged) await this.#publishOne(appId, add)
-  }
-
-  async #publishOne(appId: string, add: StagedFile[]): Promise<void> {
+    let staged = (await this.#writer?.finish()) ?? []
+    const groups = new Map([...this.#groups].flatMap(([key, group]) => (group ? [[key, group]] : [])))
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const base = await this.#table.snapshot('latest')
-      if (base?.transactions.has(appId)) return
+      const others = [...groups].flatMap(([key, { appId }]) => (base?.transactions.has(appId) ? [key] : []))
+      for (const key of others) groups.delete(key)
+      if (others.length > 0) staged = await this.#without(staged, others)
+      if (staged.length === 0) return
       const outcome = await this.#table.commit({
         base,
         operation: 'append',
         ...(base ? {} : { schema: { columns: REJECTED_COLUMNS } }),
-        add,
+        add: staged,
         remove: [],
-        transactions: { [appId]: 1n },
+        transactions: Object.fromEntries([...groups.values()].map(({ appId }) => [appId, 1n])),
         lineage: { runId: this.#run.id },
         isolation: 'append',
       })
@@ -89,10 +97,45 @@ export class RejectedRows {
     throw new TransientError('transient.conflict', `${this.#table.uri}: rejected rows kept meeting other writers`)
   }
 
-  #appId(row: RejectedRow): string {
-    const { source, name } = this.#set
-    const appId = `quern/${source.name}/rejected/${row.input}/${source.schema.fingerprint}`
-    return row.refusedByKey ? `${appId}/${name}` : appId
+  /** The staged rows but those that another run has published meanwhile. */
+  async #without(staged: readonly StagedFile[], keys: readonly string[]): Promise<StagedFile[]> {
+    if (staged.length === 0) return []
+    const where = `input || coalesce('/' || feature_set, '') NOT IN (${keys.map(key => `'${key}'`).join(', ')})`
+    const paths = staged.map(({ localPath }) => localPath)
+    const rest = await this.#engine.stageQuery({ paths, columns: REJECTED_COLUMNS, where })
+    return rest.rows > 0 ? [rest] : []
+  }
+
+  /** Undefined where what is to be known of the row's input is published already. */
+  async #groupOf(row: RejectedRow): Promise<Group | undefined> {
+    const key = row.refusedByKey ? `${row.input}/${this.#set.name}` : row.input
+    if (!this.#groups.has(key)) this.#groups.set(key, await this.#newGroup(row))
+    return this.#groups.get(key)
+  }
+
+  async #newGroup(row: RejectedRow): Promise<Group | undefined> {
+    this.#base ??= await this.#table.snapshot('latest')
+    const { source, entity, name } = this.#set
+    const schema = `quern/${source.name}/rejected/${row.input}/${source.schema.fingerprint}/`
+    const owner = row.refusedByKey ? `${schema}${name}/` : schema
+    const appId = `${owner}${readingOf(this.#set, row.refusedByKey ? entity : [])}`
+    const known = [...(this.#base?.transactions.keys() ?? [])]
+    if (known.includes(appId)) return undefined
+    const wasReadOtherwise = known.some(other => other.startsWith(owner))
+    return { appId, path: row.path, published: wasReadOtherwise ? await this.#published(row) : NONE }
+  }
+
+  async #published(row: RejectedRow): Promise<ReadonlySet<bigint>> {
+    const owner = row.refusedByKey ? `feature_set = '${this.#set.name}'` : 'feature_set IS NULL'
+    const query = {
+      paths: await this.#table.localPaths(this.#base!.files),
+      columns: REJECTED_COLUMNS,
+      select: ['row'],
+      where: `input = '${row.input}' AND schema_fingerprint = '${this.#set.source.schema.fingerprint}' AND ${owner}`,
+    }
+    const rows = new Set<bigint>()
+    for await (const { columns } of this.#engine.query(query)) for (const value of columns[0]!) rows.add(value as bigint)
+    return rows
   }
 
   #columns(rows: readonly RejectedRow[]): (string | bigint | null)[][] {
@@ -112,6 +155,13 @@ export class RejectedRows {
       column(() => this.#run.startedAt),
     ]
   }
+}
+
+/** All but the schema that decides which rows of an input are refused. */
+function readingOf({ source }: FeatureSet, key: FeatureSet['entity']): string {
+  const { eventTime, knownTime, zone, csv } = source
+  const meaning = JSON.stringify([eventTime, knownTime ?? null, zone ?? null, csv, key.map(({ name }) => name)])
+  return createHash('sha256').update(meaning).digest('hex').slice(0, 16)
 }
 
 function reasonOf({ issues }: RejectedRow): string {

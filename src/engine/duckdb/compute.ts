@@ -113,19 +113,21 @@ async function computeRows(
   const late = lateWindows(shape).length > 0 ? 'late' : undefined
   if (late) await run(`CREATE OR REPLACE TEMP TABLE late AS ${lateWindowsSql(shape, 'tiles', to)}`)
   await run('DROP TABLE tiles')
-  await addMoments(connection, shape)
-  // Tables between the steps: in one statement the engine would write a merge out wherever its result is read.
-  await run(
-    `CREATE OR REPLACE TEMP TABLE windows AS ${windowsSql(shape, { grid: 'grid', steps, ...(late ? { late } : {}) }, from, to)}`,
-  )
+  const windows = windowsSql(shape, { grid: 'grid', steps, ...(late ? { late } : {}) }, from, to)
+  if (hasMoments(shape)) {
+    await addMoments(connection, shape)
+    // Tables between the steps: in one statement the engine would write a merge out wherever its result is read.
+    await run(`CREATE OR REPLACE TEMP TABLE windows AS ${windows}`)
+    await run(`INSERT INTO ${into} ${resultSql(shape, 'windows')}`)
+    await run('DROP TABLE windows')
+  } else await run(`INSERT INTO ${into} ${resultSql(shape, `(${windows})`)}`)
   for (const table of ['grid', ...steps, ...(late ? [late] : [])]) await run(`DROP TABLE ${table}`)
-  await run(`INSERT INTO ${into} ${resultSql(shape, 'windows')}`)
-  await run('DROP TABLE windows')
 }
+
+const hasMoments = ({ partials }: Shape): boolean => partials.all.some(({ kind }) => kind === 'moments')
 
 /** Adds the windows of moments to the grid. */
 async function addMoments(connection: DuckDBConnection, shape: Shape): Promise<void> {
-  if (!shape.partials.all.some(({ kind }) => kind === 'moments')) return
   const longest = `SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM grid GROUP BY ${shape.keys.join(', ')})`
   const longestRun = BigInt(await count(connection, longest))
   await connection.run('ALTER TABLE grid RENAME TO grid_before')

@@ -4,6 +4,7 @@ import type { Field } from '../../domain/schema.ts'
 import { floorDiv } from '../../domain/time.ts'
 import { sqlType } from './expressionSql.ts'
 import { literal } from './sql.ts'
+import { instantOfText } from './zonedTime.ts'
 
 /** A column as a group of files holds it. */
 export interface PhysicalColumn {
@@ -140,7 +141,7 @@ function dateDecoder(field: Field, { sql, type }: PhysicalColumn, zone: string |
 }
 
 /** Dates have milliseconds; what is finer is floored. */
-const dateOf = (micros: bigint): Date => new Date(Number(floorDiv(micros, 1000n)))
+export const dateOf = (micros: bigint): Date => new Date(Number(floorDiv(micros, 1000n)))
 
 /** SQL for the instant of a physical date or timestamp; undefined where it has no offset and no zone is declared. */
 export function microsSql(sql: string, type: string, zone: string | undefined): string | undefined {
@@ -170,7 +171,7 @@ function zonedSql(local: string, zone: string): string {
 
 const NUMBER = '^-?[0-9]+(\\.[0-9]+)?([eE][+-]?[0-9]+)?$'
 const DATE_TIME = '^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{1,9})?)?)?'
-const OFFSET = '(Z|[+-][0-9]{2}:?[0-9]{2})'
+const OFFSET = '(Z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)'
 
 /** Text of a CSV field or a folder's name, decoded strictly by the schema's type. What cannot be decoded zod sees as text. */
 function textDecoder(field: Field, sql: string, zone: string | undefined): Decoder {
@@ -183,32 +184,45 @@ function textDecoder(field: Field, sql: string, zone: string | undefined): Decod
         value: `CASE ${sql} WHEN 'true' THEN true WHEN 'false' THEN false END`,
         conditions: [`${sql} IN ('true', 'false')`],
         raw: sql,
-        seen: raw => (raw === 'true' ? true : raw === 'false' ? false : raw),
+        seen: raw => textValue(field, String(raw), zone),
       }
     case 'bigint':
       return {
         value: `CASE WHEN regexp_matches(${sql}, '^-?[0-9]+$') THEN TRY_CAST(${sql} AS BIGINT) END`,
         conditions: [],
         raw: sql,
-        seen: raw => (/^-?\d+$/.test(String(raw)) ? BigInt(String(raw)) : raw),
+        seen: raw => textValue(field, String(raw), zone),
       }
     case 'number': {
       const matched = `CASE WHEN regexp_matches(${sql}, '${NUMBER}') THEN ${sql} END`
       const decoded = fromDouble(field, `TRY_CAST(${matched} AS DOUBLE)`)
-      return { ...decoded, raw: sql, seen: raw => (new RegExp(NUMBER).test(String(raw)) ? Number(raw) : raw) }
+      return { ...decoded, raw: sql, seen: raw => textValue(field, String(raw), zone) }
     }
     case 'date': {
       const offset = `CASE WHEN regexp_matches(${sql}, '${DATE_TIME}${OFFSET}$') THEN TRY_CAST(${sql} AS TIMESTAMPTZ) END`
       const local = `CASE WHEN regexp_matches(${sql}, '${DATE_TIME}$') THEN TRY_CAST(${sql} AS TIMESTAMP) END`
       const zoned = zone === undefined ? undefined : microsSql(`(${local})`, 'TIMESTAMP', zone)
       const value = zoned === undefined ? offset : `coalesce(${offset}, make_timestamptz(${zoned}))`
-      const instant = `epoch_us(${value})`
-      return {
-        value,
-        conditions: [],
-        raw: `coalesce(${instant}::VARCHAR, 'text:' || ${sql})`,
-        seen: raw => (String(raw).startsWith('text:') ? String(raw).slice(5) : dateOf(BigInt(String(raw)))),
-      }
+      return { value, conditions: [], raw: sql, seen: raw => textValue(field, String(raw), zone) }
+    }
+  }
+}
+
+/** The same of one text in JavaScript. */
+export function textValue(field: Field, text: string | null, zone: string | undefined): unknown {
+  if (text === null) return null
+  switch (field.input) {
+    case 'string':
+      return text
+    case 'boolean':
+      return text === 'true' ? true : text === 'false' ? false : text
+    case 'bigint':
+      return /^-?\d+$/.test(text) ? BigInt(text) : text
+    case 'number':
+      return new RegExp(NUMBER).test(text) ? Number(text) : text
+    case 'date': {
+      const instant = instantOfText(text, zone)
+      return instant === undefined ? text : dateOf(instant)
     }
   }
 }

@@ -31,8 +31,8 @@ export const itemsPart = ({ id }: PartialAggregate): string => id
  */
 export function itemBlocksSql(shape: Shape, relation: string, partial: PartialAggregate): string {
   const { keys, rows } = shape
-  const item = expressionSql(partial.input!, rows.types)
-  const where = partial.where ? ` WHERE ${expressionSql(partial.where, rows.types)}` : ''
+  const item = expressionSql(partial.input!, rows)
+  const where = partial.where ? ` WHERE ${expressionSql(partial.where, rows)}` : ''
   const tails = tailsOf(shape, partial).map(
     tail => `bit_or(CASE WHEN p <= ${tail} THEN bit ELSE 0 END) AS ${tailName(partial, tail)}`,
   )

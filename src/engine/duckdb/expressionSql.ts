@@ -1,9 +1,38 @@
 /** Expressions on columns, printed as DuckDB SQL over the relation of decoded rows. */
 import type { ColumnType } from '../../domain/columnType.ts'
 import type { Comparison, Expression, Literal } from '../../domain/expression.ts'
-import { identifier, literal } from './sql.ts'
+import type { Field } from '../../domain/schema.ts'
+import { literal } from './sql.ts'
 
 const COMPARISONS: Record<Comparison, string> = { eq: '=', ne: '<>', gt: '>', gte: '>=', lt: '<', lte: '<=' }
+
+/**
+ * The columns of a relation of decoded rows. They are numbered there, `c0`, `c1`, ... in the schema's order, so that whatever a
+ * schema calls its columns meets no name of ours.
+ */
+export class RowColumns {
+  readonly #fields: readonly Pick<Field, 'name' | 'type'>[]
+  readonly #places: ReadonlyMap<string, number>
+
+  constructor(fields: readonly Pick<Field, 'name' | 'type'>[]) {
+    this.#fields = fields
+    this.#places = new Map(fields.map(({ name }, at) => [name, at]))
+  }
+
+  /** The column's name in SQL. */
+  sql(name: string): string {
+    return `c${this.#places.get(name)}`
+  }
+
+  type(name: string): ColumnType | undefined {
+    return this.#fields[this.#places.get(name) ?? -1]?.type
+  }
+
+  /** All of them, in the schema's order. */
+  get all(): string[] {
+    return this.#fields.map((_, at) => `c${at}`)
+  }
+}
 
 /** The engine's own name of a column type. */
 export function sqlType(type: ColumnType): string {
@@ -30,15 +59,15 @@ export function sqlType(type: ColumnType): string {
 }
 
 /**
- * Prints an expression. `types` gives the type of every column.
+ * Prints an expression.
  *
  * Integers are widened to BIGINT before arithmetic, so that overflow is that of int64 whatever the column's width.
  */
-export function expressionSql(expression: Expression, types: ReadonlyMap<string, ColumnType>): string {
-  const sql = (node: Expression): string => expressionSql(node, types)
+export function expressionSql(expression: Expression, columns: RowColumns): string {
+  const sql = (node: Expression): string => expressionSql(node, columns)
   switch (expression.op) {
     case 'column':
-      return identifier(expression.name)
+      return columns.sql(expression.name)
     case 'literal':
       return literalSql(expression)
     case 'eq':
@@ -51,13 +80,13 @@ export function expressionSql(expression: Expression, types: ReadonlyMap<string,
     case 'plus':
     case 'minus':
     case 'times':
-      return arithmeticSql(expression.op, expression.left, expression.right, types)
+      return arithmeticSql(expression.op, expression.left, expression.right, columns)
     case 'dividedBy': {
       const divisor = `(${sql(expression.right)})::DOUBLE`
       return `(CASE WHEN ${divisor} <> 0 THEN (${sql(expression.left)})::DOUBLE / ${divisor} END)`
     }
     case 'abs':
-      return `abs(${widened(expression.of, types)})`
+      return `abs(${widened(expression.of, columns)})`
     case 'not':
       return `(NOT ${sql(expression.of)})`
     case 'isNull':
@@ -81,19 +110,14 @@ export function expressionSql(expression: Expression, types: ReadonlyMap<string,
 
 const ARITHMETIC = { plus: '+', minus: '-', times: '*' } as const
 
-function arithmeticSql(
-  op: keyof typeof ARITHMETIC,
-  left: Expression,
-  right: Expression,
-  types: ReadonlyMap<string, ColumnType>,
-): string {
-  return `(${widened(left, types)} ${ARITHMETIC[op]} ${widened(right, types)})`
+function arithmeticSql(op: keyof typeof ARITHMETIC, left: Expression, right: Expression, columns: RowColumns): string {
+  return `(${widened(left, columns)} ${ARITHMETIC[op]} ${widened(right, columns)})`
 }
 
 /** Narrow integers as int64, decimals and narrow floats as double; the rest as it is. */
-function widened(node: Expression, types: ReadonlyMap<string, ColumnType>): string {
-  const sql = expressionSql(node, types)
-  const kind = node.op === 'column' ? types.get(node.name)?.kind : node.op === 'literal' ? node.type.kind : undefined
+function widened(node: Expression, columns: RowColumns): string {
+  const sql = expressionSql(node, columns)
+  const kind = node.op === 'column' ? columns.type(node.name)?.kind : node.op === 'literal' ? node.type.kind : undefined
   if (kind === 'int32') return `${sql}::BIGINT`
   if (kind === 'float' || kind === 'decimal') return `${sql}::DOUBLE`
   return sql

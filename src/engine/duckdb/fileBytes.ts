@@ -18,8 +18,28 @@ export function bytesOf({ path, compression }: PinnedFile): AsyncIterable<Buffer
   return bytes.pipe(stream)
 }
 
-export async function decompressTo(path: string, file: PinnedFile): Promise<void> {
-  await pipeline(bytesOf(file), createWriteStream(path))
+/** A text file's bytes as UTF-8. */
+export function utf8Of(file: PinnedFile, encoding: string): AsyncIterable<Buffer> {
+  return encoding === 'utf-8' ? bytesOf(file) : transcoded(bytesOf(file), encoding)
+}
+
+export async function writeUtf8(path: string, file: PinnedFile, encoding: string): Promise<void> {
+  await pipeline(utf8Of(file, encoding), createWriteStream(path))
+}
+
+async function* transcoded(bytes: AsyncIterable<Buffer>, encoding: string): AsyncIterable<Buffer> {
+  let decode: ((chunk: Buffer) => string) | undefined
+  for await (const chunk of bytes) {
+    decode ??= decoderOf(encoding, chunk)
+    yield Buffer.from(decode(chunk), 'utf8')
+  }
+}
+
+/** UTF-16 is little-endian unless its mark says otherwise. Latin-1 is ISO 8859-1: every byte is the character of its number. */
+function decoderOf(encoding: string, start: Buffer): (chunk: Buffer) => string {
+  if (encoding === 'latin-1') return chunk => chunk.toString('latin1')
+  const decoder = new TextDecoder(start[0] === 0xfe && start[1] === 0xff ? 'utf-16be' : 'utf-16le')
+  return chunk => decoder.decode(chunk, { stream: true })
 }
 
 /** One frame after the other: Node's decompressor ends with the first and ignores what follows. */

@@ -3,7 +3,7 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { DataError } from '../../domain/errors.ts'
 import type { PinnedFile } from '../../domain/source.ts'
 import type { PhysicalColumn } from './decode.ts'
-import { fileList, identifier } from './sql.ts'
+import { fileList, identifier, literal } from './sql.ts'
 
 export interface FileGroup {
   files: PinnedFile[]
@@ -11,42 +11,68 @@ export interface FileGroup {
   columns: Map<string, PhysicalColumn>
   /** SQL of a row's path. */
   file: string
-  /** SQL of all rows, or of one file's with `position`, the row in the file counted from 0. */
+  /** SQL of all rows, or of one file's with `__position`, the row in the file counted from 0. */
   from: (only?: PinnedFile) => string
 }
 
-/** Parquet files by equal physical columns. */
+/** Parquet files by equal physical columns and names of folders. */
 export async function parquetGroups(connection: DuckDBConnection, files: readonly PinnedFile[]): Promise<FileGroup[]> {
-  const groups = new Map<string, FileGroup>()
+  const groups = new Map<string, { files: PinnedFile[]; columns: NamedColumn[] }>()
   for (const file of files) {
     const columns = await parquetColumns(connection, file)
-    const key = JSON.stringify([columns, Object.keys(file.partition)])
-    const group = groups.get(key) ?? parquetGroup(file, columns)
+    // A file that calls columns of its own like those of the engine is read alone.
+    const alone = columns.some(({ name }) => ENGINE_COLUMNS.has(name.toLowerCase())) ? file.path : ''
+    const key = JSON.stringify([columns, Object.keys(file.partition), alone])
+    const group = groups.get(key) ?? { files: [], columns }
     group.files.push(file)
     groups.set(key, group)
   }
-  return [...groups.values()]
+  return [...groups.values()].map(group => parquetGroup(group.files, group.columns))
 }
 
-function parquetGroup(file: PinnedFile, columns: NamedColumn[]): FileGroup {
-  const files: PinnedFile[] = []
-  const folders = Object.keys(file.partition)
-  const hive = folders.length > 0 ? 'hive_partitioning = true, hive_types_autocast = false' : 'hive_partitioning = false'
+/** Columns that the engine adds to a file's own, unless the file has one of the same name. */
+const ENGINE_COLUMNS = new Set(['file_index', 'file_row_number', 'filename'])
+
+function parquetGroup(files: PinnedFile[], columns: readonly NamedColumn[]): FileGroup {
+  const hasOwn = (name: string): boolean => columns.some(column => column.name.toLowerCase() === name)
+  const place = hasOwn('file_index') ? '0' : 'file_index::BIGINT'
+  const position = hasOwn('file_row_number') ? 'row_number() OVER () - 1' : 'file_row_number'
+  const one = (values: readonly (string | null)[]): string =>
+    values.length === 1 ? textOrNull(values[0]!) : `([${values.map(textOrNull).join(', ')}])[${place} + 1]`
+  const folders = Object.keys(files[0]!.partition).map((name): [string, PhysicalColumn] => [
+    name,
+    { sql: one(files.map(({ partition }) => folderValue(partition[name]!))), type: 'TEXT' },
+  ])
   return {
     files,
-    columns: physicalColumns(columns, folders),
-    file: 'filename',
-    from: only =>
-      only
-        ? `(SELECT *, file_row_number AS position FROM read_parquet(${fileList([only.path])}, ${hive}, file_row_number = true))`
-        : `read_parquet(${fileList(files.map(({ path }) => path))}, ${hive})`,
+    columns: new Map([...physicalColumns(columns), ...folders]),
+    file: one(files.map(({ path }) => path)),
+    from: only => {
+      const source = `read_parquet(${fileList((only ? [only] : files).map(({ path }) => path))}, hive_partitioning = false)`
+      if (!only) return source
+      // One file alone is the first of its list.
+      const index = hasOwn('file_index') ? '' : `, ${files.indexOf(only)} AS file_index`
+      return `(SELECT *${index}, ${position} AS __position FROM ${source})`
+    },
   }
 }
 
-/** A file's own columns, and those that folders give as text. */
-export function physicalColumns(columns: readonly NamedColumn[], folders: readonly string[]): Map<string, PhysicalColumn> {
-  const all = [...columns, ...folders.map(name => ({ name, type: 'TEXT' }))]
-  return new Map(all.map(({ name, type }) => [name, { sql: identifier(name), type }]))
+export function physicalColumns(columns: readonly NamedColumn[]): Map<string, PhysicalColumn> {
+  return new Map(columns.map(({ name, type }) => [name, { sql: identifier(name), type }]))
+}
+
+/** What Hive writes for a null. */
+const HIVE_NULL = '__HIVE_DEFAULT_PARTITION__'
+
+export function folderValue(text: string): string | null {
+  return text === HIVE_NULL ? null : text
+}
+
+const textOrNull = (text: string | null): string => (text === null ? 'NULL::VARCHAR' : literal(text))
+
+/** Columns that folders named `column=value` give: the same text in every row. They go before the file's own. */
+export function folderColumns(partition: Record<string, string>): [string, PhysicalColumn][] {
+  return Object.entries(partition).map(([name, text]) => [name, { sql: textOrNull(folderValue(text)), type: 'TEXT' }])
 }
 
 export interface NamedColumn {

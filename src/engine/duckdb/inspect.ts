@@ -3,7 +3,8 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import type { InputColumns } from '../../domain/engine.ts'
 import type { PinnedInputs, SourceDefinition } from '../../domain/source.ts'
 import { csvColumns } from './csv.ts'
-import { parquetGroups, physicalColumns } from './fileGroups.ts'
+import { folderColumns, parquetGroups, physicalColumns } from './fileGroups.ts'
+import { requireNoDates } from './ndjson.ts'
 import { decodedGroups } from './scan.ts'
 import { fileList } from './sql.ts'
 
@@ -28,10 +29,16 @@ export async function inspectInputs(
   }
   for (const file of inputs.files) {
     if (file.format === 'parquet') continue
+    if (file.format === 'ndjson') requireNoDates(file, source.schema.fields)
     const columns = file.format === 'csv' ? await csvColumns(file, source.csv) : []
     if (file.format === 'csv') {
       decodedGroups(source, [
-        { files: [file], columns: physicalColumns(columns, Object.keys(file.partition)), file: '', from: () => '' },
+        {
+          files: [file],
+          columns: new Map([...physicalColumns(columns), ...folderColumns(file.partition)]),
+          file: '',
+          from: () => '',
+        },
       ])
     }
     inspected.push({ path: file.path, columns, rows: null })

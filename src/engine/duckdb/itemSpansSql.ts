@@ -22,8 +22,8 @@ const tailNames = (shape: Shape, partial: PartialAggregate): string[] =>
 /** A row for each entity, item, tile and span of cutoffs, with a flag for each tail. */
 export function itemSpansSql(shape: Shape, relation: string, partial: PartialAggregate): string {
   const { rows } = shape
-  const item = expressionSql(partial.input!, rows.types)
-  const where = partial.where ? ` WHERE ${expressionSql(partial.where, rows.types)}` : ''
+  const item = expressionSql(partial.input!, rows)
+  const where = partial.where ? ` WHERE ${expressionSql(partial.where, rows)}` : ''
   const tails = tailsOf(shape, partial).map(tail => `bool_or(p <= ${tail}) AS ${tailName(partial, tail)}`)
   const columns = [...shape.keys, 'i', 'v', 'u', 'p'].map(tiled)
   return `SELECT ${[itemKey(shape), ...tails].join(', ')}

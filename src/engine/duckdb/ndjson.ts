@@ -2,17 +2,20 @@
 import { isUtf8 } from 'node:buffer'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { RejectedRow, Value } from '../../domain/engine.ts'
+import { DefinitionError } from '../../domain/errors.ts'
 import type { Field } from '../../domain/schema.ts'
 import type { PinnedFile } from '../../domain/source.ts'
 import { fromDate, parseInstant } from '../../domain/time.ts'
-import { sqlType } from './expressionSql.ts'
+import { dateOf, textValue } from './decode.ts'
+import { RowColumns, sqlType } from './expressionSql.ts'
 import { bytesOf } from './fileBytes.ts'
-import { unreadable } from './fileGroups.ts'
+import { folderValue, unreadable } from './fileGroups.ts'
 import { tableAppender } from './rowWriter.ts'
 import type { ScanRequest } from './scanRequest.ts'
 import { timesOf } from './scanRequest.ts'
-import { identifier, literal } from './sql.ts'
-import { judge, rawText } from './verdict.ts'
+import { literal } from './sql.ts'
+import { judge } from './verdict.ts'
+import { instantOfText } from './zonedTime.ts'
 
 const BATCH = 2048
 
@@ -26,7 +29,9 @@ export async function loadNdjson(
   files: readonly PinnedFile[],
 ): Promise<{ relation: string; byFile: string; kept: number; rejected: number }> {
   const { fields } = request.source.schema
-  const columns = fields.map(({ name, type }) => `${identifier(name)} ${sqlType(type)}`)
+  for (const file of files) requireNoDates(file, fields)
+  const names = new RowColumns(fields)
+  const columns = fields.map(({ name, type }) => `${names.sql(name)} ${sqlType(type)}`)
   await connection.run(`CREATE OR REPLACE TEMP TABLE ndjson (${columns.join(', ')}, __file INTEGER)`)
   const appender = await tableAppender(connection, 'ndjson', [...fields, { type: { kind: 'int32' } }])
   // Values in the order of the fields, then the file's place.
@@ -69,11 +74,23 @@ export async function loadNdjson(
   }
   await flush()
   appender.close()
-  const times = timesOf(request.source, ({ name }) => ({ value: identifier(name) }))
-  const names = fields.map(({ name }) => identifier(name)).join(', ')
-  const relation = `SELECT ${names}, ${times.t} AS __t, ${times.known} AS __known FROM ndjson`
+  const times = timesOf(request.source, ({ name }) => ({ value: names.sql(name) }))
+  const relation = `SELECT ${names.all.join(', ')}, ${times.t} AS __t, ${times.known} AS __known FROM ndjson`
   const paths = `[${files.map(({ path }) => literal(path)).join(', ')}]`
   return { relation, byFile: `SELECT ${paths}[__file + 1] AS __file, ${times.t} AS __t FROM ndjson`, ...counts }
+}
+
+/** JSON has no dates, so a column that wants nothing else refuses every row. */
+export function requireNoDates(file: PinnedFile, fields: readonly Field[]): void {
+  const date = fields.find(({ input, coerce }) => input === 'date' && !coerce)
+  if (!date) return
+  throw new DefinitionError(
+    'definition.json-date',
+    `${file.path}: column \`${date.name}\`: z.date() refuses text, and JSON has no dates`,
+    {
+      hint: 'Use z.coerce.date() or z.iso.datetime().',
+    },
+  )
 }
 
 /** Only a line feed ends a line; a carriage return before it is white space to JSON. */
@@ -99,25 +116,54 @@ interface Read {
 }
 
 function readLine(request: ScanRequest, file: PinnedFile, text: string): Read {
-  const { fields } = request.source.schema
+  const { source } = request
   let parsed: unknown
   try {
     parsed = JSON.parse(text.replace(/^\ufeff/, ''), exactIntegers)
   } catch (error) {
-    return malformed(text, (error as Error).message)
+    // The parser counts lines within the text that it was given, which is one line.
+    return malformed(text, (error as Error).message.replace(/ \(line \d+ column \d+\)$/, ''))
   }
   if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) return malformed(text, 'Not a JSON object')
-  const seen: Record<string, unknown> = { ...parsed, ...file.partition }
-  for (const field of fields) {
-    const value = seen[field.name]
-    if (value === null && !field.nullable && field.optional) delete seen[field.name]
-    if (field.input === 'bigint' && typeof value === 'number' && Number.isInteger(value)) seen[field.name] = BigInt(value)
+  const seen: Record<string, unknown> = { ...parsed }
+  for (const [name, value] of Object.entries(file.partition)) {
+    const field = source.schema.fields.find(candidate => candidate.name === name)
+    if (field) seen[name] = textValue(field, folderValue(value), source.zone)
   }
-  const values = fields.map(field => plainValue(field, seen[field.name]))
-  const { issues, refusedByKey } = judge(request, seen, eventTime(request, seen))
+  /** Exact instants of date columns: a date itself has milliseconds. */
+  const instants = new Map<string, bigint>()
+  for (const field of source.schema.fields) decodeValue(field, seen, source.zone, instants)
+  const { issues, refusedByKey } = judge(request, seen, eventTime(request, seen, instants))
+  const values = source.schema.fields.map(field => instants.get(field.name) ?? plainValue(field, seen[field.name]))
   if (issues.length === 0) return { values }
-  const rejected = { raw: rawText(seen), issues }
+  const rejected = { raw: text, issues }
   return refusedByKey ? { values, rejected: { ...rejected, refusedByKey } } : { rejected }
+}
+
+/** Turns what JSON gives into what zod is shown. */
+function decodeValue(field: Field, seen: Record<string, unknown>, zone: string | undefined, instants: Map<string, bigint>): void {
+  const { name } = field
+  const value = seen[name]
+  if (value === null && !field.nullable && field.optional) delete seen[name]
+  else if (field.input === 'bigint' && typeof value === 'number' && Number.isInteger(value)) seen[name] = BigInt(value)
+  else if (field.input === 'date' && typeof value === 'string') {
+    // Left to itself JavaScript would read a time without an offset in the zone of whatever machine this is.
+    const instant = instantOfText(value, zone)
+    if (instant !== undefined) instants.set(name, instant)
+    seen[name] = instant === undefined ? new Unreadable(value) : dateOf(instant)
+  }
+}
+
+/** A text that is no instant, as a date that is none: zod refuses it in its own words. */
+class Unreadable extends Date {
+  readonly #text: string
+  constructor(text: string) {
+    super(Number.NaN)
+    this.#text = text
+  }
+  override toString(): string {
+    return this.#text
+  }
 }
 
 function malformed(raw: string, message: string): Read {
@@ -138,21 +184,18 @@ function plainValue(field: Field, value: unknown): Value {
 }
 
 function instantOf(value: unknown): bigint | undefined {
-  if (typeof value === 'string') {
-    const exact = parseInstant(value)
-    if (exact !== undefined) return exact
-  }
-  const date = new Date(value as string | number)
+  if (typeof value === 'string') return parseInstant(value)
+  const date = new Date(value as number | Date)
   return Number.isNaN(date.getTime()) ? undefined : fromDate(date)
 }
 
 const UNIT = { s: 1e6, ms: 1e3, us: 1 } as const
 
-function eventTime({ source }: ScanRequest, seen: Record<string, unknown>): bigint | undefined {
+function eventTime({ source }: ScanRequest, seen: Record<string, unknown>, instants: Map<string, bigint>): bigint | undefined {
   const { column, unit } = source.eventTime
   const value = seen[column]
   if (value === null || value === undefined) return undefined
-  if (unit === undefined) return instantOf(value)
+  if (unit === undefined) return instants.get(column) ?? instantOf(value)
   if (typeof value === 'bigint') return value * BigInt(UNIT[unit])
   const micros = Math.floor((value as number) * UNIT[unit])
   return Number.isFinite(micros) ? BigInt(micros) : undefined

@@ -1,23 +1,16 @@
 /** Partial aggregates in SQL: how a tile's are computed from rows, and how those of a window's tiles are merged. */
 import type { ColumnType } from '../../domain/columnType.ts'
 import { isFloat } from '../../domain/columnType.ts'
+import type { RowColumns } from './expressionSql.ts'
 import { expressionSql } from './expressionSql.ts'
 import type { PartialAggregate, PartialKind } from './partials.ts'
-import { identifier } from './sql.ts'
-
-/** What printing needs to know of the relation of rows. */
-export interface RowColumns {
-  types: ReadonlyMap<string, ColumnType>
-  /** All columns in schema order: the last resort of the total order of rows. */
-  order: readonly string[]
-}
 
 /** The partial's input over a row, null where the feature's condition does not hold. */
 export function inputSql(partial: PartialAggregate, rows: RowColumns): string {
-  const input = expressionSql(partial.input!, rows.types)
+  const input = expressionSql(partial.input!, rows)
   // Inside CASE the engine evaluates the input only for rows that the condition keeps, so that an overflow in a row that the
   // feature does not count stops nothing.
-  return partial.where ? `CASE WHEN ${expressionSql(partial.where, rows.types)} THEN ${input} END` : input
+  return partial.where ? `CASE WHEN ${expressionSql(partial.where, rows)} THEN ${input} END` : input
 }
 
 /** The aggregate of one tile; `filter` keeps a part of the tile's rows. */
@@ -27,7 +20,7 @@ export function tileAggregateSql(partial: PartialAggregate, rows: RowColumns, fi
     return conditions.length === 0 ? '' : ` FILTER (WHERE ${conditions.join(' AND ')})`
   }
   if (partial.kind === 'rows') {
-    return `count(*)${only(partial.where && expressionSql(partial.where, rows.types))}`
+    return `count(*)${only(partial.where && expressionSql(partial.where, rows))}`
   }
   const x = inputSql(partial, rows)
   switch (partial.kind) {
@@ -54,7 +47,7 @@ export function tileAggregateSql(partial: PartialAggregate, rows: RowColumns, fi
     case 'last':
       return `max(${orderedSql(x, rows)})${only(`${x} IS NOT NULL`)}`
     case 'lastRow':
-      return `max(${orderedSql(x, rows)})${only(partial.where && expressionSql(partial.where, rows.types))}`
+      return `max(${orderedSql(x, rows)})${only(partial.where && expressionSql(partial.where, rows))}`
     case 'distinct':
       throw new Error('distinct values are kept apart')
   }
@@ -66,8 +59,8 @@ function withoutNegativeZero(x: string, type: ColumnType): string {
 }
 
 /** A value under its row's place in the total order: event time, known time, then the content. Such structs compare by it. */
-function orderedSql(x: string, { order }: RowColumns): string {
-  const content = order.map((name, at) => `'n${at}': ${identifier(name)} IS NOT NULL, 'c${at}': ${identifier(name)}`)
+function orderedSql(x: string, rows: RowColumns): string {
+  const content = rows.all.map((column, at) => `'n${at}': ${column} IS NOT NULL, 'c${at}': ${column}`)
   return `{'o': {'t': __t, 'k': __known, ${content.join(', ')}}, 'v': ${x}}`
 }
 

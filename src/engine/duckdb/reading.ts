@@ -15,7 +15,7 @@ import type { Scan } from './scan.ts'
 import { prepareScan } from './scan.ts'
 import type { Shape } from './shape.ts'
 import { shapeOf } from './shape.ts'
-import { identifier, literal } from './sql.ts'
+import { literal } from './sql.ts'
 import { count, firstRow, withoutTables } from './tables.ts'
 import { keptTilesSql, knownTileSql, mergedFilesSql, TILES, tilesSql } from './tilesSql.ts'
 import { runWatched } from './watched.ts'
@@ -143,20 +143,20 @@ async function countedRows(
 
 /** A repeated row key keeps the row with the greatest known time, then the last in the total order of rows. */
 function lastOfEachRowKey(shape: Shape, rowKey: readonly string[]): string {
-  const by = rowKey.map(identifier).join(', ')
+  const by = rowKey.map(name => shape.rows.sql(name)).join(', ')
   return `(SELECT * FROM valid QUALIFY row_number() OVER (PARTITION BY ${by} ORDER BY ${knownOrder(shape, 'DESC NULLS LAST')}) = 1)`
 }
 
 /** As known, each row counts until the next one with its row key is known: the first such cutoff is `__until`. */
 function replacedRows(shape: Shape, rowKey: readonly string[]): string {
-  const by = rowKey.map(identifier).join(', ')
+  const by = rowKey.map(name => shape.rows.sql(name)).join(', ')
   const next = `lead(${knownTileSql(shape)}) OVER (PARTITION BY ${by} ORDER BY ${knownOrder(shape, 'NULLS FIRST')})`
   return `(SELECT *, ${next} AS __until FROM valid)`
 }
 
 /** Known time, then the total order of rows. */
 function knownOrder(shape: Shape, direction: string): string {
-  return ['__known', '__t', ...shape.rows.order.map(identifier)].map(column => `${column} ${direction}`).join(', ')
+  return ['__known', '__t', ...shape.rows.all].map(column => `${column} ${direction}`).join(', ')
 }
 
 /** Of one file the tiles tell; of several its rows must be looked at one by one. */

@@ -14,7 +14,7 @@ import { parquetGroups } from './fileGroups.ts'
 import { loadNdjson } from './ndjson.ts'
 import type { FieldSql, ScanRequest, Times } from './scanRequest.ts'
 import { keyedSql, timesOf } from './scanRequest.ts'
-import { identifier } from './sql.ts'
+import { literal } from './sql.ts'
 
 /** A group of files with its decoders, by field. */
 export interface DecodedGroup {
@@ -26,7 +26,7 @@ export interface Scan {
   request: ScanRequest
   /** The groups that the engine reads itself. */
   groups: DecodedGroup[]
-  /** For FROM: the rows that the schema accepts, every field under its own name and type, `__t` (event time, microseconds) and `__known` (or null). */
+  /** For FROM: the rows that the schema accepts, the fields as `RowColumns` names them, `__t` (event time, microseconds) and `__known` (or null). */
   relation: string
   /** As `relation`, of all rows: for those who know that every one is accepted. Nothing is judged, and fewer columns are read. */
   unjudged: string
@@ -49,12 +49,13 @@ export async function prepareScan(connection: DuckDBConnection, request: ScanReq
     const { group, malformed } = await loadCsv(connection, file, source.csv, {
       table: `csv${at}`,
       scratchDir: request.scratchDir,
+      signal: request.signal,
       onShare: share =>
         request.onProgress({ stage: 'read', unit: 'bytes', done: Math.round(share * file.size), total: file.size }),
+      onMalformed: request.onRejected,
     })
     groups.push(...decodedGroups(source, [group]))
-    rejectedBefore += malformed.length
-    if (malformed.length > 0) await request.onRejected(malformed)
+    rejectedBefore += malformed
   }
   const selects = groups.map(decoded => rowsSql(request, decoded))
   let rows = 0
@@ -121,13 +122,22 @@ function rowsSql(request: ScanRequest, decoded: DecodedGroup): { valid: string; 
   return { valid: `${all} WHERE ${valid}`, all, byFile }
 }
 
-/** One file's refused rows: `position`, `__t`, and `raw0`, `raw1`, ..., a column for each decoder. */
+/** One file's refused rows: `__position`, `__t`, the row as JSON, and a column for each decoder. */
 export function refusedSql(request: ScanRequest, decoded: DecodedGroup, file: PinnedFile): string {
   const { values, times, valid } = judgement(request, decoded)
-  const raws = [...decoded.decoders.values()].map((decoder, at) => `${decoder.raw} AS raw${at}`)
-  const names = raws.map((_, at) => `raw${at}`)
-  return `SELECT ${['position', '__t', ...names].join(', ')}
-    FROM (SELECT ${['position', ...values, ...raws, `${times.t} AS __t`, `(${valid}) AS __valid`].join(', ')} FROM ${decoded.group.from(file)})
+  const { columns } = decoded.group
+  const inner = [
+    '__position',
+    ...[...columns.values()].map(({ sql }, at) => `${sql} AS __file${at}`),
+    ...[...decoded.decoders.values()].map((decoder, at) => `${decoder.raw} AS __raw${at}`),
+    ...values,
+    `${times.t} AS __t`,
+    `(${valid}) AS __valid`,
+  ]
+  const row = [...columns.keys()].map((name, at) => `${literal(name)}, __file${at}`)
+  const raws = [...decoded.decoders.keys()].map((_, at) => `__raw${at}`)
+  return `SELECT ${['__position', '__t', `json_object(${row.join(', ')})::VARCHAR`, ...raws].join(', ')}
+    FROM (SELECT ${inner.join(', ')} FROM ${decoded.group.from(file)})
     WHERE ((__valid AND ${keyedSql(request)}) IS TRUE) = false`
 }
 
@@ -141,7 +151,7 @@ function judgement({ source }: ScanRequest, { decoders }: DecodedGroup): { value
   })
   conditions.push(`${times.t} BETWEEN ${EARLIEST_INSTANT} AND ${LATEST_INSTANT}`)
   if (source.knownTime !== undefined) conditions.push(`${times.known} IS NOT NULL`)
-  const values = source.schema.fields.map(field => `${sqlOf(field).value} AS ${identifier(field.name)}`)
+  const values = source.schema.fields.map((field, at) => `${sqlOf(field).value} AS c${at}`)
   return { values, times, valid: conditions.join(' AND ') }
 }
 
@@ -157,6 +167,6 @@ function fieldConditions(field: Field, decoder: Decoder): string[] {
 }
 
 function emptySql(source: SourceDefinition): string {
-  const columns = source.schema.fields.map(({ name, type }) => `NULL::${sqlType(type)} AS ${identifier(name)}`)
+  const columns = source.schema.fields.map(({ type }, at) => `NULL::${sqlType(type)} AS c${at}`)
   return `SELECT ${columns.join(', ')}, NULL::BIGINT AS __t, NULL::BIGINT AS __known WHERE false`
 }

@@ -2,7 +2,7 @@
 import type { Progress, RejectedRow } from '../../domain/engine.ts'
 import type { Field } from '../../domain/schema.ts'
 import type { PinnedInputs, SourceDefinition } from '../../domain/source.ts'
-import { identifier } from './sql.ts'
+import { RowColumns } from './expressionSql.ts'
 
 export interface ScanRequest {
   source: SourceDefinition
@@ -18,8 +18,9 @@ export interface ScanRequest {
 
 /** The condition under which a decoded row belongs to an entity: the schema may let columns of the key be null. */
 export function keyedSql({ source, keys }: ScanRequest): string {
+  const columns = new RowColumns(source.schema.fields)
   const mayBeNull = source.schema.fields.filter(({ name, nullable, optional }) => keys.includes(name) && (nullable || optional))
-  return mayBeNull.map(({ name }) => `${identifier(name)} IS NOT NULL`).join(' AND ') || 'true'
+  return mayBeNull.map(({ name }) => `${columns.sql(name)} IS NOT NULL`).join(' AND ') || 'true'
 }
 
 export interface Times {

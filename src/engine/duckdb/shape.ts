@@ -2,10 +2,9 @@
 
 import type { FeatureColumn, FeatureSet } from '../../domain/featureSet.ts'
 import { longestWindow } from '../../domain/featureSet.ts'
-import type { Field } from '../../domain/schema.ts'
 import type { Duration } from '../../domain/time.ts'
 import { expressionBound, neverNull } from './bounds.ts'
-import type { RowColumns } from './partialSql.ts'
+import { RowColumns } from './expressionSql.ts'
 import type { PartialAggregate, PartialKind } from './partials.ts'
 import { PartialSet } from './partials.ts'
 import type { WindowShape } from './windowShape.ts'
@@ -52,7 +51,7 @@ export function shapeOf(set: FeatureSet): Shape {
   }
   return {
     set,
-    rows: { types: typesOf(fields), order: fields.map(field => field.name) },
+    rows: new RowColumns(fields),
     keys: set.entity.map((_, at) => `k${at}`),
     partials,
     longest: windowShape(longestWindow(set), set.every),
@@ -61,10 +60,6 @@ export function shapeOf(set: FeatureSet): Shape {
     windows: [...windows.values()],
     windowName,
   }
-}
-
-function typesOf(fields: readonly Field[]): RowColumns['types'] {
-  return new Map(fields.map(field => [field.name, field.type]))
 }
 
 /** The windows that read `partial`. */

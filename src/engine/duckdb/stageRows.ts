@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { ReadOptions } from '../../domain/engine.ts'
 import type { FeatureSet } from '../../domain/featureSet.ts'
+import { reachOf } from '../../domain/featureSet.ts'
 import type { StagedFile } from '../../domain/tableStore.ts'
 import type { Shape } from './shape.ts'
 import { identifier } from './sql.ts'
@@ -15,7 +16,10 @@ export type ComputeOptions = Pick<ReadOptions, 'onProgress' | 'signal'> & { scra
 /** About 128 MB of output per file, by a guess of 5 bytes a value once compressed. */
 const VALUES_PER_FILE = 25_000_000
 
-/** Cutoffs are cut into about so many files at least: a late row then rewrites a small part of the table. */
+/**
+ * Cutoffs are cut into so many files, since a late row rewrites those that hold the cutoffs which it reaches; into fewer where it
+ * reaches so many cutoffs that finer cuts would save nothing.
+ */
 const FILES = 50
 
 /** The table's columns: keys, `cutoff`, features in the order written. */
@@ -47,7 +51,9 @@ export async function stageRows(
   const total = cutoffs.reduce((sum, cutoff) => sum + cutoff.rows, 0)
   const files: StagedFile[] = []
   let done = 0
-  for (const { first, last } of rangesOf(cutoffs, Math.max(1, Math.floor(VALUES_PER_FILE / columns.length)))) {
+  const rowsPerFile = Math.max(1, Math.floor(VALUES_PER_FILE / columns.length))
+  const cutoffsPerFile = Math.max(Math.ceil(cutoffs.length / FILES), Math.ceil(Number(reachOf(set)) / 2))
+  for (const { first, last } of rangesOf(cutoffs, cutoffsPerFile, rowsPerFile)) {
     signal.throwIfAborted()
     onProgress({ stage: 'write', unit: 'rows', done, total })
     const query = `SELECT ${names} FROM ${table} WHERE __i BETWEEN ${first} AND ${last} ORDER BY ${rowOrder(set)}`
@@ -58,9 +64,12 @@ export async function stageRows(
   return files
 }
 
-/** Neighbouring cutoffs together: as many as a `FILES`th of all, unless they hold more than `most` rows. */
-function rangesOf(cutoffs: readonly { i: bigint; rows: number }[], most: number): { first: bigint; last: bigint }[] {
-  const atOnce = Math.ceil(cutoffs.length / FILES)
+/** Neighbouring cutoffs, at most so many of them and so many rows together. */
+function rangesOf(
+  cutoffs: readonly { i: bigint; rows: number }[],
+  atOnce: number,
+  most: number,
+): { first: bigint; last: bigint }[] {
   const ranges: { first: bigint; last: bigint; cutoffs: number; rows: number }[] = []
   for (const { i, rows } of cutoffs) {
     const open = ranges.at(-1)

@@ -4,7 +4,7 @@ import { EARLIEST_INSTANT } from '../../domain/time.ts'
 import { groupMergeSql, keptSql, loadedSql, tileAggregateSql } from './partialSql.ts'
 import type { Shape } from './shape.ts'
 import { readsWholeTiles, tailName, tailsOf, tileColumns } from './shape.ts'
-import { fileList, identifier } from './sql.ts'
+import { fileList } from './sql.ts'
 import { cutoffSql, tileSql } from './windowShape.ts'
 
 /** The part of a tile set that holds all partials but the distinct ones. */
@@ -16,13 +16,13 @@ export function knownTileSql({ set }: Shape): string {
 }
 
 /**
- * The accepted rows under their own columns' names, with their keys (`__k0`, ...), their tile `__i`, and `__p`, the microseconds from
+ * The accepted rows with their columns, their keys (`__k0`, ...), their tile `__i`, and `__p`, the microseconds from
  * the event to its tile's end. Where rows count as known also `__v`, the first cutoff at which the row counts, and `__u`, the first
  * at which it no longer does (null: none).
  */
 export function tiledRowsSql(shape: Shape, relation: string): string {
-  const { set, keys } = shape
-  const keyColumns = set.entity.map(({ name }, at) => `${identifier(name)} AS __${keys[at]}`)
+  const { set, keys, rows } = shape
+  const keyColumns = set.entity.map(({ name }, at) => `${rows.sql(name)} AS __${keys[at]}`)
   const tiled = `SELECT *, ${keyColumns.join(', ')}, ${tileSql(set, '__t')} AS __i FROM ${relation}`
   const ended = `SELECT *, ${cutoffSql(set, '__i')} - __t AS __p FROM (${tiled})`
   if (!shape.asKnown) return `(${ended})`

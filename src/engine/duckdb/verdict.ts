@@ -1,7 +1,8 @@
-/** What zod, the event time and the key say of one row, and the row's text. */
-import type { Issue } from '../../domain/schema.ts'
+/** What zod, the event time and the key say of one row. */
+import type { Field, Issue } from '../../domain/schema.ts'
 import { EARLIEST_INSTANT, LATEST_INSTANT } from '../../domain/time.ts'
 import type { ScanRequest } from './scanRequest.ts'
+import { isLocalTime } from './zonedTime.ts'
 
 /** zod's issues, then those of event time and key, which the schema knows nothing of. */
 export function judge(
@@ -9,8 +10,16 @@ export function judge(
   seen: Record<string, unknown>,
   t: bigint | undefined,
 ): { issues: Issue[]; refusedByKey?: boolean } {
+  const { fields } = source.schema
+  const localTimes = source.zone === undefined ? fields.filter(field => lacksOffset(field, seen[field.name])) : []
   const verdict = source.schema.validate(seen)
-  if (!verdict.ok) return { issues: verdict.issues }
+  if (!verdict.ok) return { issues: [...localTimes.map(({ name }) => offsetIssue(name, seen[name])), ...verdict.issues] }
+  const wide = fields.filter(({ name, type }) => type.kind === 'int64' && leavesInt64(seen[name]))
+  if (wide.length > 0) {
+    return {
+      issues: wide.map(({ name }) => ({ path: name, code: 'int64_range', message: 'Outside of what 64-bit integers hold' })),
+    }
+  }
   const time = source.eventTime.column
   if (t === undefined) return { issues: [{ path: time, code: 'no_event_time', message: 'Event time is null or no instant' }] }
   if (t < EARLIEST_INSTANT || t > LATEST_INSTANT) {
@@ -28,15 +37,16 @@ export function judge(
   }
 }
 
-/** JSON with 64-bit integers in exact digits and numbers that JSON lacks as text. */
-export function rawText(row: Record<string, unknown>): string {
-  const members = Object.entries(row).map(([name, value]) => `${JSON.stringify(name)}:${jsonValue(value)}`)
-  return `{${members.join(',')}}`
+/** A time that would be one with an offset: what zod sees is text, or no date. */
+const lacksOffset = ({ input }: Field, value: unknown): boolean =>
+  input === 'date' && (typeof value === 'string' || value instanceof Date) && isLocalTime(String(value))
+
+function offsetIssue(path: string, value: unknown): Issue {
+  return {
+    path,
+    code: 'no_offset',
+    message: `\`${value}\` has no offset, and the source declares no zone: write zone: 'UTC' or another`,
+  }
 }
 
-function jsonValue(value: unknown): string {
-  if (typeof value === 'bigint') return String(value)
-  if (typeof value === 'number' && !Number.isFinite(value)) return JSON.stringify(String(value))
-  if (value instanceof Date && Number.isNaN(value.getTime())) return '"Invalid Date"'
-  return JSON.stringify(value) ?? 'null'
-}
+const leavesInt64 = (value: unknown): boolean => typeof value === 'bigint' && BigInt.asIntN(64, value) !== value

@@ -1,7 +1,7 @@
 /** Which files a source's path, folder or pattern means, and what their names say of them. */
-import { existsSync, statSync } from 'node:fs'
-import { glob } from 'node:fs/promises'
-import { dirname, relative, sep } from 'node:path'
+import type { Dirent } from 'node:fs'
+import { readdir, stat } from 'node:fs/promises'
+import { dirname, isAbsolute, join, matchesGlob, relative, resolve, sep } from 'node:path'
 import { DataError } from '../../domain/errors.ts'
 import type { Compression, FileFormat, ObjectsSource, PinnedFile } from '../../domain/source.ts'
 
@@ -13,62 +13,101 @@ const KNOWN = '.parquet, .csv, .ndjson and .jsonl, the text formats also with .g
 
 /**
  * A path that exists is that file, whatever characters are in its name; a folder means every file of a known format below it.
- * Names that begin with `.` or `_` are skipped below folders and by patterns.
+ * Names that begin with `.` or `_` are skipped below folders and by patterns. A folder that may not be read is a DataError: its
+ * files would be missed in silence.
  */
-export async function findFiles({ name, uri }: ObjectsSource): Promise<FoundFile[]> {
-  if (existsSync(uri) && statSync(uri).isFile()) {
-    const file = describeFile(uri, uri)
+export async function findFiles(source: ObjectsSource): Promise<FoundFile[]> {
+  const { name, uri, projectDir } = source
+  const whole = resolve(projectDir, uri)
+  const found = await stat(whole).catch(() => undefined)
+  if (found?.isFile()) {
+    const file = describeFile(whole, source)
     if (file) return [file]
-    throw new DataError('data.format', `source \`${name}\`: ${uri} has no known format`, { hint: `Known are ${KNOWN}.` })
+    throw new DataError('data.format', `source \`${name}\`: ${whole} has no known format`, { hint: `Known are ${KNOWN}.` })
   }
-  const isFolder = existsSync(uri)
-  const found: FoundFile[] = []
-  const paths = isFolder ? glob('**', { cwd: uri, withFileTypes: true }) : glob(uri, { withFileTypes: true })
-  for await (const entry of paths) {
-    if (!entry.isFile() && !entry.isSymbolicLink()) continue
-    const path = `${entry.parentPath}${sep}${entry.name}`
-    if (entry.isSymbolicLink() && (!existsSync(path) || !statSync(path).isFile())) continue
-    const file = isHidden(path, uri) ? undefined : describeFile(path, uri)
-    if (file) found.push(file)
-    else if (!isFolder && !isHidden(path, uri)) {
-      throw new DataError('data.format', `source \`${name}\`: ${path} has no known format`, {
+  if (found?.isDirectory()) return filesBelow(source, whole, Number.POSITIVE_INFINITY, () => true)
+  const { base, pattern } = splitPattern(uri)
+  const folder = resolve(projectDir, base)
+  const matching = await filesBelow(source, folder, depthOf(pattern), path => matchesGlob(relative(folder, path), pattern), true)
+  return matching
+}
+
+/** The part of a pattern that names a folder, and the rest. */
+function splitPattern(uri: string): { base: string; pattern: string } {
+  const wildcard = uri.search(/[*?[{]/)
+  const base = wildcard < 0 ? dirname(uri) : dirname(`${uri.slice(0, wildcard)}x`)
+  return { base, pattern: relative(base, uri) }
+}
+
+/** How many folders deep a pattern can match. */
+function depthOf(pattern: string): number {
+  return /\*\*|\{[^}]*\//.test(pattern) ? Number.POSITIVE_INFINITY : pattern.split('/').length
+}
+
+async function filesBelow(
+  source: ObjectsSource,
+  folder: string,
+  depth: number,
+  isWanted: (path: string) => boolean,
+  mustBeKnown = false,
+): Promise<FoundFile[]> {
+  const files: FoundFile[] = []
+  for (const entry of await entriesOf(source, folder)) {
+    if (/^[._]/.test(entry.name)) continue
+    const path = join(folder, entry.name)
+    const kind = entry.isSymbolicLink() ? await stat(path).catch(() => undefined) : entry
+    if (kind?.isDirectory() && depth > 1) files.push(...(await filesBelow(source, path, depth - 1, isWanted, mustBeKnown)))
+    if (!kind?.isFile() || !isWanted(path)) continue
+    const file = describeFile(path, source)
+    if (file) files.push(file)
+    else if (mustBeKnown) {
+      throw new DataError('data.format', `source \`${source.name}\`: ${path} has no known format`, {
         hint: `Known are ${KNOWN}. Narrow the pattern.`,
       })
     }
   }
-  return found
+  return files
 }
 
-/** The part of `uri` before its first wildcard. */
-function fixedPart(uri: string): string {
-  const wildcard = uri.search(/[*?[{]/)
-  return wildcard < 0 ? uri : dirname(`${uri.slice(0, wildcard)}x`)
+async function entriesOf({ name }: ObjectsSource, folder: string): Promise<Dirent[]> {
+  try {
+    return await readdir(folder, { withFileTypes: true })
+  } catch (error) {
+    const { code } = error as { code?: string }
+    if (code === 'ENOENT' || code === 'ENOTDIR') return []
+    throw new DataError('data.unreadable', `source \`${name}\`: the folder ${folder} cannot be read (${code})`, {
+      hint: 'Give this user permission to read it, or narrow the pattern. Nothing was committed.',
+      cause: error,
+    })
+  }
 }
 
-function isHidden(path: string, uri: string): boolean {
-  return relative(fixedPart(uri), path)
-    .split(sep)
-    .some(part => /^[._]/.test(part) && part !== '..')
-}
-
-function describeFile(path: string, uri: string): FoundFile | undefined {
+function describeFile(path: string, source: ObjectsSource): FoundFile | undefined {
   const match = /\.(parquet|csv|ndjson|jsonl)(?:\.(gz|zst))?$/.exec(path)
   if (!match || (match[1] === 'parquet' && match[2])) return undefined
   return {
     path,
     format: FORMATS[match[1]!]!,
     compression: match[2] ? COMPRESSIONS[match[2]]! : 'none',
-    partition: partitionOf(path, uri),
+    partition: partitionOf(path, source),
   }
 }
 
-/** Folders named `column=value`, in the pattern and below it. */
-function partitionOf(path: string, uri: string): Record<string, string> {
-  const base = fixedPart(uri)
-  const folders = [...dirname(path).split(sep)].slice(base === path ? 0 : undefined)
+/** Folders named `column=value`, in the uri as it is written and below it; those above the project say nothing of its data. */
+function partitionOf(path: string, { uri, projectDir }: ObjectsSource): Record<string, string> {
+  const folders = dirname(isAbsolute(uri) ? path : relative(projectDir, path)).split(sep)
   const pairs = folders.flatMap(folder => {
     const at = folder.indexOf('=')
-    return at > 0 ? [[folder.slice(0, at), decodeURIComponent(folder.slice(at + 1))] as const] : []
+    return at > 0 ? [[folder.slice(0, at), decoded(folder.slice(at + 1))] as const] : []
   })
   return Object.fromEntries(pairs)
+}
+
+/** Names of folders are percent-encoded; one that is not is taken as it stands. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }

@@ -1,5 +1,6 @@
 /** Local files as a source: found by a pattern, pinned by content. */
 
+import { resolve } from 'node:path'
 import { DataError } from '../../domain/errors.ts'
 import type { ObjectsSource, PinnedFile, PinnedInputs, Source } from '../../domain/source.ts'
 import { contentHash, statOf } from './contentHash.ts'
@@ -19,9 +20,13 @@ export function objectsSource(definition: ObjectsSource, now: () => number): Sou
     async pin(known: readonly PinnedFile[]): Promise<PinnedInputs> {
       const found = await findFiles(definition)
       if (found.length === 0 && !definition.allowEmpty) {
-        throw new DataError('data.no-match', `source \`${definition.name}\`: ${definition.uri} matches no file`, {
-          hint: 'Check the path; relative ones start at the project. Declare `allowEmpty: true` where nothing is fine.',
-        })
+        throw new DataError(
+          'data.no-match',
+          `source \`${definition.name}\`: ${resolve(definition.projectDir, definition.uri)} matches no file`,
+          {
+            hint: 'Check the path; relative ones start at the project. Declare `allowEmpty: true` where nothing is fine.',
+          },
+        )
       }
       const byPath = new Map(known.map(file => [file.path, file]))
       const files: PinnedFile[] = []
