@@ -1,10 +1,11 @@
 /** The composition root: everything is built here and nowhere else, and only here is the clock read. */
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Config } from './config.ts'
 import { loadConfig } from './config.ts'
 import { deltaTableStore } from './delta/deltaTableStore.ts'
+import { DefinitionError } from './domain/errors.ts'
 import type { ObjectStore } from './domain/objectStore.ts'
 import type { TableStore } from './domain/tableStore.ts'
 import type { Instant } from './domain/time.ts'
@@ -20,6 +21,8 @@ export interface App extends Parts {
   store: TableStore
   /** What the store keeps its bytes in. */
   objects: ObjectStore
+  /** A folder for files of this process. */
+  scratchDir: string
   /** Aborted by an interrupt. */
   signal: AbortSignal
   /** Ends the engine and removes its scratch folder. */
@@ -28,8 +31,8 @@ export interface App extends Parts {
 
 export async function createApp(flags: { store?: string }, signal: AbortSignal): Promise<App> {
   const config = await loadConfig(flags)
-  const scratchDir = join(tmpdir(), `quern-${process.pid}`)
-  sweepScratch()
+  requireFolder(config.storePath)
+  const scratchDir = makeScratch()
   const engine = duckdbEngine({ memory: config.memory, threads: config.threads, scratchDir })
   const objects = localObjectStore(config.storePath)
   const store = deltaTableStore(objects, {
@@ -42,26 +45,53 @@ export async function createApp(flags: { store?: string }, signal: AbortSignal):
     store,
     objects,
     engine,
+    scratchDir,
     signal,
     sourceOf: set => objectsSource(set.source, () => Date.now()),
     now: currentInstant,
     versions: { quern: VERSION, node: process.versions.node },
     code: config.imageDigest ?? gitCommit(config.projectDir),
+    trace:
+      config.log === 'debug' ? message => process.stderr.write(`${new Date(Date.now()).toISOString()} ${message}\n`) : () => {},
     close: () => engine.close(),
   }
+}
+
+function requireFolder(storePath: string): void {
+  if (!existsSync(storePath) || statSync(storePath).isDirectory()) return
+  throw new DefinitionError('definition.store', `the store ${storePath} is no folder`, {
+    hint: 'Name a folder with --store, QUERN_STORE or quern.config.ts.',
+  })
 }
 
 export function currentInstant(): Instant {
   return BigInt(Date.now()) * 1000n
 }
 
-/** Removes what processes that were killed left behind. */
-function sweepScratch(): void {
+const SCRATCH = 'quern-'
+
+/** A folder of this process alone. Its name tells whose it is, so that what killed processes left behind can be removed. */
+function makeScratch(): string {
+  const space = pidSpace()
+  const left = new RegExp(`^${SCRATCH}${space}-(\\d+)-`)
   for (const name of readdirSync(tmpdir())) {
-    const pid = /^quern-(\d+)$/.exec(name)?.[1]
-    if (pid !== undefined && Number(pid) !== process.pid && !isAlive(Number(pid))) {
+    const pid = left.exec(name)?.[1]
+    if (pid === undefined || Number(pid) === process.pid || isAlive(Number(pid))) continue
+    try {
       rmSync(join(tmpdir(), name), { recursive: true, force: true })
+    } catch {
+      // Somebody else's.
     }
+  }
+  return mkdtempSync(join(tmpdir(), `${SCRATCH}${space}-${process.pid}-`))
+}
+
+/** Containers may share a disk but count their processes apart: a number says nothing outside of its space. */
+function pidSpace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid').replace(/\D/g, '')
+  } catch {
+    return hostname().replace(/[^a-z0-9]/gi, '')
   }
 }
 

@@ -4,17 +4,22 @@ import { availableParallelism, totalmem } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ProjectConfig } from './definition/declarations.ts'
-import { DefinitionError } from './domain/errors.ts'
+import type { Fault } from './domain/errors.ts'
+import { DefinitionError, FaultsError } from './domain/errors.ts'
+import { nearest } from './domain/nearest.ts'
 import { importProjectFile } from './projectFiles.ts'
 
 export interface Config {
   /** The folder that relative paths are taken from. */
   projectDir: string
+  /** Whether that is a project's, with a quern.config.ts. */
+  inProject: boolean
   /** The store's root, an absolute path. */
   storePath: string
   /** Bytes. */
   memory: number
   threads: number
+  /** `debug` also tells each stage of a run. */
   log: 'info' | 'debug'
   /** Colours and bars are unwanted. */
   plain: boolean
@@ -23,25 +28,72 @@ export interface Config {
 }
 
 export async function loadConfig(flags: { store?: string }, cwd = process.cwd()): Promise<Config> {
-  const { env } = process
+  // An empty variable is one that is not set.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ''))
   const file = findUpwards(cwd)
   const project = file ? await loadFile(file) : {}
   const projectDir = file ? dirname(file) : cwd
-  const log = env.QUERN_LOG ?? 'info'
-  if (log !== 'info' && log !== 'debug') throw invalid('QUERN_LOG', log, "'info' or 'debug'")
-  return {
+  const faults: Fault[] = file ? unknownMembers(file, project) : []
+  const read = <T>(of: Setting<T>, parse: (value: never) => T, fallback: () => T): T => {
+    const given = of.env ?? of.project
+    if (given === undefined) return fallback()
+    try {
+      return parse(given as never)
+    } catch (error) {
+      const place = of.env !== undefined ? of.name : `${file}: ${of.member}`
+      faults.push({ place, message: `\`${given}\` is not ${(error as Error).message}`, code: 'definition.config' })
+      return fallback()
+    }
+  }
+  const config: Config = {
     projectDir,
-    storePath: storePath(flags.store ?? env.QUERN_STORE ?? project.store ?? 'file:.quern', projectDir),
-    memory: memoryBytes(env.QUERN_MEMORY, project.memory),
-    threads: threadCount(env.QUERN_THREADS, project.threads),
-    log,
-    plain: env.NO_COLOR !== undefined || env.CI !== undefined,
+    inProject: file !== undefined,
+    storePath: read(
+      {
+        name: flags.store === undefined ? 'QUERN_STORE' : '--store',
+        member: 'store',
+        env: flags.store ?? env.QUERN_STORE,
+        project: project.store,
+      },
+      (uri: string) => storePath(uri, projectDir),
+      () => storePath('file:.quern', projectDir),
+    ),
+    memory: read({ name: 'QUERN_MEMORY', member: 'memory', env: env.QUERN_MEMORY, project: project.memory }, memoryBytes, () =>
+      Math.floor(availableMemory() / 2),
+    ),
+    threads: read(
+      { name: 'QUERN_THREADS', member: 'threads', env: env.QUERN_THREADS, project: project.threads },
+      threadCount,
+      availableParallelism,
+    ),
+    log: read({ name: 'QUERN_LOG', member: 'log', env: env.QUERN_LOG, project: undefined }, logLevel, () => 'info'),
+    plain: env.NO_COLOR !== undefined || (env.CI !== undefined && env.CI !== 'false'),
     imageDigest: env.QUERN_IMAGE_DIGEST,
   }
+  if (faults.length > 0) throw new FaultsError(faults)
+  return config
 }
 
-function invalid(name: string, value: unknown, allowed: string): DefinitionError {
-  return new DefinitionError('definition.config', `${name}: \`${value}\` is not ${allowed}`, { values: { name, value } })
+interface Setting<T> {
+  /** Of the flag or the environment variable. */
+  name: string
+  /** Of the member in quern.config.ts. */
+  member: string
+  env: string | undefined
+  project: T | string | undefined
+}
+
+const MEMBERS = ['store', 'memory', 'threads']
+
+function unknownMembers(file: string, project: object): Fault[] {
+  return Object.keys(project)
+    .filter(member => !MEMBERS.includes(member))
+    .map(member => ({
+      place: `${file}: ${member}`,
+      message: 'there is no such setting',
+      hint: nearest(member, MEMBERS),
+      code: 'definition.config',
+    }))
 }
 
 function findUpwards(from: string): string | undefined {
@@ -68,10 +120,10 @@ async function loadFile(path: string): Promise<ProjectConfig> {
 }
 
 function storePath(uri: string, projectDir: string): string {
+  if (typeof uri !== 'string' || uri === '') throw new Error('a store: write `file:` and a path')
   if (uri.startsWith('file://')) return fileURLToPath(uri)
   const scheme = /^([a-z][a-z0-9+.-]+):/.exec(uri)?.[1]
-  if (scheme !== undefined && scheme !== 'file')
-    throw invalid('store', uri, 'a store that this version has: write `file:` and a path')
+  if (scheme !== undefined && scheme !== 'file') throw new Error('a store that this version has: write `file:` and a path')
   return resolve(projectDir, uri.replace(/^file:/, ''))
 }
 
@@ -87,12 +139,10 @@ const SIZES: Record<string, number> = {
   tib: 2 ** 40,
 }
 
-function memoryBytes(fromEnv: string | undefined, fromFile: string | undefined): number {
-  const [name, text] = fromEnv !== undefined ? ['QUERN_MEMORY', fromEnv] : ['memory', fromFile]
-  if (text === undefined) return Math.floor(availableMemory() / 2)
-  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?i?b)$/i.exec(text.trim())
+function memoryBytes(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?i?b)$/i.exec(String(text).trim())
   const bytes = match ? Number(match[1]) * SIZES[match[2]!.toLowerCase()]! : Number.NaN
-  if (!(bytes >= 64 * 2 ** 20)) throw invalid(name!, text, "a size of at least 64MiB, such as '1GiB' or '512MB'")
+  if (!(bytes >= 64 * 2 ** 20)) throw new Error("a size of at least 64MiB, such as '1GiB' or '512MB'")
   return Math.floor(bytes)
 }
 
@@ -106,11 +156,13 @@ function availableMemory(): number {
   return totalmem()
 }
 
-function threadCount(fromEnv: string | undefined, fromFile: number | undefined): number {
-  const value = fromEnv ?? fromFile
-  if (value === undefined) return availableParallelism()
+function threadCount(value: string | number): number {
   const count = Number(value)
-  if (!Number.isInteger(count) || count < 1)
-    throw invalid(fromEnv !== undefined ? 'QUERN_THREADS' : 'threads', value, 'a whole number from 1 on')
+  if (!Number.isInteger(count) || count < 1) throw new Error('a whole number from 1 on')
   return count
+}
+
+function logLevel(text: string): Config['log'] {
+  if (text !== 'info' && text !== 'debug') throw new Error("'info' or 'debug'")
+  return text
 }

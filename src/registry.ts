@@ -1,12 +1,12 @@
 /** The project's definitions, loaded from its transform files and checked. */
 import { existsSync, readdirSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import type { FeatureSetDeclaration } from './definition/declarations.ts'
-import { nearest } from './definition/nearest.ts'
 import { resolveFeatureSet, sourceFingerprint } from './definition/resolveFeatureSet.ts'
 import type { Fault } from './domain/errors.ts'
 import { DefinitionError, FaultsError } from './domain/errors.ts'
 import type { FeatureSet } from './domain/featureSet.ts'
+import { nearest } from './domain/nearest.ts'
 import { importProjectFile } from './projectFiles.ts'
 
 /** A transform file: its feature set, or what is wrong with it. `name` is known where the file loads at all. */
@@ -23,11 +23,7 @@ interface Loaded {
  */
 export async function loadDefinitions(projectDir: string, names: readonly string[] = []): Promise<FeatureSet[]> {
   const folder = join(projectDir, 'transforms')
-  const files = existsSync(folder)
-    ? readdirSync(folder)
-        .filter(file => /\.(ts|mts|js|mjs)$/.test(file))
-        .sort()
-    : []
+  const files = existsSync(folder) ? transformFiles(folder) : []
   if (files.length === 0) {
     throw new DefinitionError('definition.no-transforms', `${folder} holds no transform files`, {
       hint: 'Run `quern init` for a project to start from, or change into the project.',
@@ -59,21 +55,58 @@ async function loadFile(projectDir: string, path: string): Promise<Loaded> {
   try {
     declaration = await importProjectFile(path)
   } catch (error) {
-    const { code, message } = error as Error & { code?: string }
-    const hint =
-      code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX'
-        ? 'Types are stripped, not compiled: write no enums, namespaces or parameter properties.'
-        : 'The file must load before it can be checked.'
-    return broken(`cannot be loaded: ${message.split('\n', 1)[0]}`, hint)
+    const { message, hint } = loadingFault(error, projectDir)
+    return broken(message, hint)
   }
   if (!isFeatureSet(declaration)) {
     return broken('has no definition as its default export', 'Write `export default defineFeatureSet({ ... })`.')
   }
-  const { name } = declaration.options
+  const name = declaration.options?.name
   const resolved = resolveFeatureSet(declaration, { place: `${file}: \`${name}\``, projectDir })
   return 'set' in resolved
     ? { file, name, set: resolved.set, faults: [] }
     : { file, name, set: undefined, faults: resolved.faults }
+}
+
+function transformFiles(folder: string): string[] {
+  try {
+    const names = readdirSync(folder)
+    return names.filter(file => /\.(ts|mts|js|mjs)$/.test(file) && !/\.d\.m?ts$/.test(file)).sort()
+  } catch (error) {
+    throw new DefinitionError('definition.no-transforms', `${folder} cannot be read: ${(error as Error).message}`, {
+      hint: 'It must be a folder that this user may read.',
+      cause: error,
+    })
+  }
+}
+
+/** Why a file does not load, and where. */
+function loadingFault(error: unknown, projectDir: string): { message: string; hint: string } {
+  const { code, message, stack } =
+    error instanceof Error
+      ? (error as Error & { code?: string })
+      : { message: `it throws ${String(error)}`, code: undefined, stack: undefined }
+  // The first place in the project's own files: of a syntax error the first line of the stack, else the innermost call.
+  const place = stack
+    ?.split('\n')
+    .map(line => /(?:file:\/\/)?(\/[^\s()]+?:\d+(?::\d+)?)/.exec(line)?.[1])
+    .find(found => found?.startsWith(projectDir) && !found.includes('node_modules'))
+  const text = `cannot be loaded: ${message.split('\n', 1)[0]}${place ? ` (${relative(projectDir, place)})` : ''}`
+  if (code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') {
+    return { message: text, hint: 'Types are stripped, not compiled: write no enums, namespaces or parameter properties.' }
+  }
+  const missing = code === 'ERR_MODULE_NOT_FOUND' ? /Cannot find module '([^']+)'/.exec(message)?.[1] : undefined
+  return {
+    message: text,
+    hint: missing === undefined ? 'Mend the file: it must load before it can be checked.' : missingHint(missing),
+  }
+}
+
+function missingHint(path: string): string {
+  const folder = dirname(path)
+  const names = existsSync(folder) ? readdirSync(folder) : []
+  const wrong = basename(path)
+  return names.includes(`${wrong}.ts`) ? `Imports name the whole file: write \`${wrong}.ts\`.` : nearest(wrong, names)
 }
 
 function isFeatureSet(value: unknown): value is FeatureSetDeclaration {

@@ -31,11 +31,11 @@ describe.concurrent('quern check', () => {
 transforms/o.ts: \`orders_daily\`: source \`orders\`: rowKey: there is no column \`id\`
 transforms/o.ts: \`orders_daily\`: offset: \`soon\` is no duration
 transforms/o.ts: \`orders_daily\`: maxRejected: \`2\` is no share
-transforms/o.ts: \`orders_daily\`: feature \`a\`: \`mean\` of string; it accepts int, decimal or float
+transforms/o.ts: \`orders_daily\`: feature \`a\`: \`mean\` of \`currency\`, a string; it accepts int, decimal or float
 transforms/o.ts: \`orders_daily\`: feature \`b\`: there is no column \`amuont\`
 transforms/o.ts: \`orders_daily\`: feature \`c\`: \`countDistinct\` of double; it accepts any type but floats
-transforms/o.ts: \`orders_daily\`: feature \`d\`: window \`7 days\` is none
-transforms/o.ts: \`orders_daily\`: feature \`e\`: \`where\` needs a condition
+transforms/o.ts: \`orders_daily\`: feature \`d\`: \`7 days\` is no window
+transforms/o.ts: \`orders_daily\`: feature \`e\`: \`where\` needs a condition, not int64
 transforms/o.ts: \`orders_daily\`: feature \`Bad\`: is no name
 `)
     expect(outcome.stderr).toContain('Did you mean `amount`?')
@@ -71,7 +71,7 @@ transforms/o.ts: \`orders_daily\`: feature \`Bad\`: is no name
     [
       'a wrong CSV option',
       { source: "csv: { delimiter: ';;', quotes: 'x' }," },
-      /csv: delimiter `;;` is none[\s\S]*csv: there is no option `quotes`/,
+      /csv: delimiter cannot be `;;`[\s\S]*csv: there is no option `quotes`/,
     ],
     ['NaN in a condition', { features: "a: count().where(f.amount.gt(NaN)).over('1d')" }, /no column can hold/],
     ['a name that is none', { name: 'Orders Daily' }, /name: `Orders Daily` is no name/],
@@ -101,6 +101,7 @@ transforms/o.ts: \`orders_daily\`: feature \`Bad\`: is no name
     expect(outcome.code).toBe(2)
     expect(documents(outcome)).toEqual([
       {
+        name: null,
         outcome: 'failed',
         place: 'transforms/o.ts: `orders_daily`: feature `a`',
         message: 'there is no column `amuont`',

@@ -1,5 +1,5 @@
 /** Input files of every format, whole and damaged. */
-import { readFileSync } from 'node:fs'
+import { chmodSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
@@ -7,7 +7,7 @@ import type { Outcome } from './kit/cli.ts'
 import { documents, program, quern, REPOSITORY } from './kit/cli.ts'
 import { duckdb, writeParquet } from './kit/parquet.ts'
 import type { Files, OrdersOptions } from './kit/project.ts'
-import { orders, project } from './kit/project.ts'
+import { ORDERS_CSV, orders, project, writeFiles } from './kit/project.ts'
 import { scratch } from './kit/scratch.ts'
 
 const SCHEMA =
@@ -277,6 +277,188 @@ describe.concurrent('decoding', () => {
       [5, 'invalid_type', '{"time":"2026-01-01T00:00:00Z","amount":9007199254740993}'],
     ])
   })
+
+  it('loses the line of a quote that is never closed, and no other', async () => {
+    const cwd = project({
+      'transforms/o.ts': orders({ schema: 'time: z.date(), customer: z.string(), amount: z.int()' }),
+      'data/a.csv':
+        'time,customer,amount\n2026-01-01T00:00:00Z,a,1\n2026-01-01T00:00:00Z,"b,1\n2026-01-01T00:00:00Z,c,1\n2026-01-01T00:00:00Z,d,1\n',
+    })
+    expect((await quern(['run'], { cwd })).code).toBe(3)
+    const run = await quern(['run', '--json', '--max-rejected', '1'], { cwd })
+    expect(documents(run)[0]).toMatchObject({ rowsRead: 4, rowsRejected: 1 })
+    expect(documents(await quern(['rejected', 'orders', '--json'], { cwd }))).toMatchObject([
+      { row: 2, code: 'malformed', reason: 'A quoted field has no end', raw: '2026-01-01T00:00:00Z,"b,1' },
+    ])
+  })
+
+  const LINES = ['time,customer,amount', '2026-01-01T00:00:00Z,a,1', '2026-01-01T00:00:00Z,"b\u{1f600}",2']
+  const odd: [name: string, content: Uint8Array | string, source?: string][] = [
+    ['mixed line ends', `${LINES[0]}\r\n${LINES[1]}\n${LINES[2]}\r\n`],
+    ['blank lines before the header', `\n\r\n${LINES.join('\n')}`],
+    ['UTF-16 of two words', Buffer.from(`\ufeff${LINES.join('\n')}\n`, 'utf16le'), "csv: { encoding: 'utf-16' },"],
+    ['UTF-16, big end first', Buffer.from(`\ufeff${LINES.join('\n')}\n`, 'utf16le').swap16(), "csv: { encoding: 'utf-16' },"],
+    ['line ends of two bytes across blocks', `${LINES[0]}\r\n${`${LINES[1]}\r\n`.repeat(20_000)}${LINES[2]}\r\n`],
+  ]
+  for (const [name, content, source = ''] of odd) {
+    it(`reads a CSV with ${name}`, async () => {
+      const cwd = project({
+        'transforms/o.ts': orders({ schema: 'time: z.date(), customer: z.string(), amount: z.int()', source }),
+        'data/a.csv': content,
+      })
+      expect(await quern(['run'], { cwd })).toMatchObject({ code: 0, stderr: '' })
+      const rows = documents(await quern(['read', 'orders_daily', '--format', 'json', '--where', 'orders_1d > 0'], { cwd }))
+      expect(rows.map(({ customer }) => customer)).toEqual(['a', 'b\u{1f600}'])
+    })
+  }
+
+  it('lets a schema call its columns what it likes', async () => {
+    const names = 'i p k0 v u g n c0 block bit item position file_row_number filename file_index __t __valid __i stretch'.split(
+      ' ',
+    )
+    const values = names.map((_, at) => at + 5)
+    const others = names.map(name => (name === 'i' ? -1 : 7))
+    const path = join(scratch(), 'odd.parquet')
+    const select = (time: string, customer: string, cells: number[], rows: number): string =>
+      `SELECT TIMESTAMPTZ '${time}' AS time, '${customer}' AS customer, ${names.map((name, at) => `${cells[at]} AS "${name}"`).join(', ')} FROM range(${rows})`
+    const all = `${select('2026-01-01 09:00:00Z', 'ada', values, 2)} UNION ALL ${select('2026-01-01 10:00:00Z', 'bob', others, 1)}`
+    await (await duckdb()).run(`COPY (${all}) TO '${path}' (FORMAT parquet)`)
+    const ada = `2026-01-01T09:00:00Z,ada,${values.join(',')}\n`
+    const csv = `time,customer,${names.join(',')}\n${ada}${ada}2026-01-01T10:00:00Z,bob,${others.join(',')}\n`
+    for (const [file, content] of [
+      ['a.parquet', readFileSync(path)],
+      ['a.csv', csv],
+    ] as const) {
+      const features = names.map(
+        (name, at) => `f${at}: sum(f['${name}']).over('36h'), d${at}: countDistinct(f['${name}']).over('1d')`,
+      )
+      const cwd = project({
+        'transforms/o.ts': orders({
+          uri: `data/${file}`,
+          schema: `time: z.date(), customer: z.string(), ${names.map(name => `'${name}': z.int().min(0)`).join(', ')}`,
+          features: features.join(', '),
+        }),
+        [`data/${file}`]: content,
+      })
+      const run = await quern(['run', '--json', '--max-rejected', '1'], { cwd })
+      expect(documents(run)[0]).toMatchObject({ outcome: 'committed', rowsRead: 3, rowsRejected: 1 })
+      expect(documents(await quern(['rejected', 'orders', '--json'], { cwd }))).toMatchObject([{ row: 3, code: 'too_small' }])
+      const [row] = documents(await quern(['read', 'orders_daily', '--format', 'json'], { cwd }))
+      const cells = names.flatMap((_, at) => [
+        [`f${at}_36h`, values[at]! * 2],
+        [`d${at}_1d`, 1],
+      ])
+      expect(row).toEqual({ customer: 'ada', cutoff: '2026-01-02T00:00:00.000000Z', ...Object.fromEntries(cells) })
+    }
+  })
+
+  it('reads times alike in every format, whatever zone the machine is in', async () => {
+    const readable = {
+      '2026-01-01 10:00:00': '2026-01-01T09:00:00.000000Z',
+      '2026-07-01T10:00:00.123456': '2026-07-01T08:00:00.123456Z',
+      '2026-01-01T10:00:00+02': '2026-01-01T08:00:00.000000Z',
+      '2026-01-01': '2025-12-31T23:00:00.000000Z',
+    }
+    const times = [...Object.keys(readable), '2026-01-01T10:00:00+25:00', 'soon', 'Jan 1 2026']
+    const definition = {
+      uri: 'data',
+      schema: 'time: z.coerce.date(), customer: z.string()',
+      features: "t: max(f.time).over('1d')",
+    }
+    const env = { TZ: 'America/New_York' }
+    for (const [file, content] of [
+      ['a.csv', `time,customer\n${times.map((time, at) => `${time},${at}\n`).join('')}`],
+      ['a.ndjson', times.map((time, at) => `${JSON.stringify({ time, customer: String(at) })}\n`).join('')],
+    ] as const) {
+      const files = { [`data/${file}`]: content }
+      const cwd = project({ 'transforms/o.ts': orders({ ...definition, source: "zone: 'Europe/Berlin'," }), ...files })
+      const run = await quern(['run', '--json', '--max-rejected', '1'], { cwd, env })
+      expect(documents(run)[0]).toMatchObject({ rowsRead: 7, rowsRejected: 3 })
+      const where = ['--where', 't_1d IS NOT NULL']
+      const rows = documents(await quern(['read', 'orders_daily', '--format', 'json', ...where], { cwd, env }))
+      expect(rows.map(({ t_1d }) => t_1d)).toEqual(Object.values(readable))
+      // Without a zone what has no offset is refused, with the cure.
+      const bare = project({ 'transforms/o.ts': orders({ ...definition, source: '' }), ...files })
+      const refused = await quern(['run', '--json', '--max-rejected', '1'], { cwd: bare, env })
+      expect(documents(refused)[0]).toMatchObject({ rowsRead: 7, rowsRejected: 6 })
+      const reasons = documents(await quern(['rejected', 'orders', '--json'], { cwd: bare })).map(({ code }) => code)
+      expect(reasons.filter(code => code === 'no_offset')).toHaveLength(3)
+    }
+  })
+
+  it('takes folders alike in every format: before a column of the file, by the type of the schema, and perhaps null', async () => {
+    const parquet = join(scratch(), 'a.parquet')
+    const row = "SELECT TIMESTAMPTZ '2026-01-01 00:00:00Z' AS time, 'x' AS customer, 1 AS amount"
+    await (await duckdb()).run(`COPY (${row}) TO '${parquet}' (FORMAT parquet)`)
+    for (const [name, content] of [
+      ['a.csv', 'time,customer,amount\n2026-01-01T00:00:00Z,x,1\n'],
+      ['a.ndjson', '{"time":"2026-01-01T00:00:00Z","customer":"x","amount":1}\n'],
+      ['a.parquet', readFileSync(parquet)],
+    ] as const) {
+      // The project's own folder says nothing of its data.
+      const cwd = project({
+        'customer=nobody/quern.config.ts': 'export default {}\n',
+        'customer=nobody/transforms/o.ts': orders({
+          uri: 'data',
+          schema: 'time: z.coerce.date(), customer: z.string(), amount: z.int().nullable()',
+          features: "amount: lastRow(f.amount).over('1d')",
+        }),
+        [`customer=nobody/data/amount=7/${name}`]: content,
+        [`customer=nobody/data/customer=ada/amount=__HIVE_DEFAULT_PARTITION__/${name}`]: content,
+        [`customer=nobody/data/customer=a%zz/${name}`]: content,
+      })
+      const inside = join(cwd, 'customer=nobody')
+      expect(await quern(['run'], { cwd: inside })).toMatchObject({ code: 0, stderr: '' })
+      const where = ['--where', "cutoff = '2026-01-02'"]
+      const rows = documents(await quern(['read', 'orders_daily', '--format', 'json', ...where], { cwd: inside }))
+      expect(rows.map(({ customer, amount_1d }) => [customer, amount_1d])).toEqual([
+        ['a%zz', 1],
+        ['ada', null],
+        ['x', 7],
+      ])
+    }
+  })
+
+  it('finds files below a project whose name looks like a pattern', async () => {
+    const cwd = project({
+      'a[1]{b}/quern.config.ts': 'export default {}\n',
+      'a[1]{b}/transforms/o.ts': orders({ uri: 'data/*.csv' }),
+      'a[1]{b}/data/[x].csv': ORDERS_CSV,
+    })
+    expect(await quern(['run'], { cwd: join(cwd, 'a[1]{b}') })).toMatchObject({ code: 0 })
+  })
+
+  it('refuses a row that leaves 64 bits, in every format', async () => {
+    const line = (customer: string, amount: string): string =>
+      `{"time":"2026-01-01T00:00:00Z","customer":"${customer}","amount":${amount}}\n`
+    for (const [file, content] of [
+      ['a.csv', 'time,customer,amount\n2026-01-01T00:00:00Z,a,9223372036854775808\n2026-01-01T00:00:00Z,b,1\n'],
+      ['a.ndjson', `${line('a', '9223372036854775808')}${line('b', '1')}`],
+    ] as const) {
+      const cwd = project({
+        'transforms/o.ts': orders({ uri: 'data', schema: 'time: z.coerce.date(), customer: z.string(), amount: z.bigint()' }),
+        [`data/${file}`]: content,
+      })
+      const run = await quern(['run', '--json', '--max-rejected', '1'], { cwd })
+      expect(documents(run)[0]).toMatchObject({ outcome: 'committed', rowsRead: 2, rowsRejected: 1 })
+      expect(documents(await quern(['rejected', 'orders', '--json'], { cwd }))).toMatchObject([{ row: 1, code: 'int64_range' }])
+    }
+  })
+
+  it('keeps the rejected rows of equal files once, and those that another dialect refuses too', async () => {
+    const csv = 'time,customer,amount\n2026-01-01T00:00:00Z,a,-1\n2026-01-01T00:00:00Z,b,NA\n2026-01-01T00:00:00Z,c,1\n'
+    const definition = (source: string): string =>
+      orders({ schema: 'time: z.date(), customer: z.string(), amount: z.int().min(0).nullable()', source })
+    const cwd = project({ 'transforms/o.ts': definition("csv: { nullText: 'NA' },"), 'data/a.csv': csv, 'data/b.csv': csv })
+    const rejected = async (): Promise<unknown[]> =>
+      documents(await quern(['rejected', 'orders', '--json'], { cwd })).map(({ row }) => row)
+    const run = await quern(['run', '--json', '--max-rejected', '1'], { cwd })
+    expect(documents(run)[0]).toMatchObject({ rowsRead: 6, rowsRejected: 2 })
+    expect(await rejected()).toEqual([1])
+    writeFiles(cwd, { 'transforms/o.ts': definition('') })
+    await quern(['run', '--max-rejected', '1'], { cwd })
+    expect(await rejected()).toEqual([1, 2])
+  })
 })
 
 describe.concurrent('a damaged or unfit file ends the run with its name, whatever may be rejected', () => {
@@ -323,6 +505,25 @@ describe.concurrent('a damaged or unfit file ends the run with its name, whateve
       expect(said).toContain(`${name} cannot be read`)
     }
     expect(await refused({ 'data/text.csv.gz': csv })).toContain('text.csv.gz cannot be read')
+  })
+
+  it.skipIf(process.getuid?.() !== 0)('a folder that may not be read', async () => {
+    const files = { 'data/x/a.csv': ORDERS_CSV, 'data/y/a.csv': ORDERS_CSV }
+    const cwd = project({ 'transforms/o.ts': orders({ uri: 'data/**/*.csv' }), ...files })
+    chmodSync(cwd, 0o777)
+    chmodSync(join(cwd, 'data/y'), 0o700)
+    const outcome = await quern(['run'], { cwd, uid: 65534 })
+    expect(outcome.stderr).toMatch(/the folder .*data\/y cannot be read \(EACCES\)/)
+    expect(outcome.code).toBe(3)
+  })
+
+  it('JSON where the schema wants nothing but dates', async () => {
+    const cwd = project({ 'transforms/o.ts': orders({ uri: 'data' }), 'data/a.ndjson': '{}\n' })
+    for (const args of [['run'], ['check', '--sources']]) {
+      const outcome = await quern(args, { cwd })
+      expect(outcome.stderr).toMatch(/a\.ndjson: column `time`: z\.date\(\) refuses text, and JSON has no dates/)
+      expect(outcome.code).toBe(2)
+    }
   })
 
   it('a column whose type cannot hold the schema', async () => {

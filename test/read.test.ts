@@ -115,20 +115,64 @@ describe.concurrent('quern read', () => {
     }
   })
 
+  it('takes the last row of each entity before a condition is asked', async () => {
+    const rows = documents(await read('orders_daily', '--latest', '--where', 'amount_1d IS NOT NULL', '--format', 'json'))
+    expect(rows).toEqual([])
+  })
+
+  it('streams an empty result with its schema as Arrow', async () => {
+    const file = join(cwd, 'empty.arrow')
+    expect((await read('orders_daily', '--where', 'false', '--format', 'arrow', '--output', file)).code).toBe(0)
+    const table = tableFromIPC(readFileSync(file))
+    expect([table.numRows, table.schema.fields[0]!.name]).toEqual([0, 'customer'])
+  })
+
+  it('takes the format from the name of the file', async () => {
+    const file = join(cwd, 'rows.csv')
+    const outcome = await read('orders_daily', '--output', file)
+    expect(outcome.stderr).toContain('written to')
+    expect(readFileSync(file, 'utf8')).toBe((await read('orders_daily', '--format', 'csv')).stdout)
+  })
+
   const refusals: [what: string, args: string[], said: RegExp][] = [
-    ['an unknown name', ['nothing'], /no feature set `nothing` is stored; there is `orders_daily`/],
+    ['an unknown name', ['nothing'], /no feature set `nothing` is stored\n {2}There is `orders_daily`/],
     ['an unknown version', ['orders_daily@7'], /`orders_daily` has no version 7; its versions are 0 to 0/],
     ['an unknown tag', ['orders_daily@best'], /has no tag `best`/],
     ['an instant before the first version', ['orders_daily@2001-01-01T00:00:00Z'], /no version as of 2001-01-01T00:00:00Z/],
     ['a bare date', ['orders_daily@2026-01-01'], /`2026-01-01` is a bare date/],
     ['an unknown column', ['orders_daily', '--columns', 'customer,nope'], /--columns: there is no column `nope`/],
-    ['an unknown format', ['orders_daily', '--format', 'xml'], /--format: `xml` is none\n.*table, json, csv, arrow, parquet/],
-    ['a condition on no column', ['orders_daily', '--where', 'nope > 1'], /--where: `nope > 1` is no condition on this table/],
+    [
+      'an unknown format',
+      ['orders_daily', '--format', 'xml'],
+      /--format: there is no format `xml`\n.*table, json, csv, arrow, parquet/,
+    ],
+    [
+      'a condition on no column',
+      ['orders_daily', '--where', 'nope > 1'],
+      /--where: `nope > 1` names a column `nope` that the table lacks/,
+    ],
     [
       'a condition that writes',
       ['orders_daily', '--where', '1=1); DROP TABLE x; SELECT (1'],
-      /--where: .*more than one expression/,
+      /--where: .*is no condition: syntax error/,
     ],
+    [
+      'a condition that closes a parenthesis of ours',
+      ['orders_daily', '--where', 'true) OR (true'],
+      /is no condition: syntax error/,
+    ],
+    ['a condition with a clause behind it', ['orders_daily', '--where', 'true ORDER BY 1'], /is more than one expression/],
+    [
+      'a condition that reads files',
+      ['orders_daily', '--where', "(SELECT count(*) FROM read_text('/etc/passwd')) > 0"],
+      /holds a query of its own/,
+    ],
+    ['a condition with a parameter', ['orders_daily', '--where', '$1 = 1'], /holds a parameter/],
+    ['a condition that is none', ['orders_daily', '--where', 'amount_1d'], /is a bigint, not a condition/],
+    ['a condition that cannot be evaluated', ['orders_daily', '--where', "cutoff = 'soon'"], /cannot be evaluated: .*soon/],
+    ['a column that is named twice', ['orders_daily', '--columns', 'cutoff,cutoff'], /`cutoff` is named twice/],
+    ['a ref without its version', ['orders_daily@'], /names no version/],
+    ['an instant that is none', ['orders_daily@2026-03-99T00:00:00Z'], /`2026-03-99T00:00:00Z` is no instant/],
     ['no number', ['orders_daily', '--limit', 'x'], /--limit: `x` is no whole number/],
   ]
   for (const [what, args, said] of refusals) {

@@ -296,7 +296,7 @@ describe.concurrent('quern run refuses', () => {
       () => ordersProject({}, 'time,customer,Amount,currency\n2026-01-01T00:00:00Z,a,1,EUR\n'),
       [],
       3,
-      /a\.csv: column `amount` is missing; the file has `time`, `customer`, `Amount`, `currency`\n {2}Names are case-sensitive: did you mean `Amount`\?/,
+      /a\.csv: column `amount` is missing; the file has `time`, `customer`, `Amount`, `currency`\n {2}Did you mean `Amount`\? Names are case-sensitive/,
     ],
     ['an empty CSV file', () => ordersProject({}, ''), [], 3, /a\.csv is empty: a CSV file needs its header/],
     [

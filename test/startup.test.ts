@@ -59,7 +59,7 @@ registerHooks({ load: (url, context, next) => { appendFileSync(${JSON.stringify(
     for (const [env, said] of [
       [{ QUERN_MEMORY: 'lots' }, /QUERN_MEMORY: `lots` is not a size of at least 64MiB/],
       [{ QUERN_THREADS: '0' }, /QUERN_THREADS: `0` is not a whole number from 1 on/],
-      [{ QUERN_STORE: 's3://bucket' }, /store: `s3:\/\/bucket` is not a store that this version has/],
+      [{ QUERN_STORE: 's3://bucket' }, /QUERN_STORE: `s3:\/\/bucket` is not a store that this version has/],
       [{ QUERN_LOG: 'loud' }, /QUERN_LOG: `loud` is not 'info' or 'debug'/],
     ] as const) {
       const outcome = await quern(['check'], { cwd, env })

@@ -32,5 +32,7 @@ export function shareFlag(text: string | undefined): number | undefined {
   const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(text)
   const share = match ? Number(match[1]) / (match[2] ? 100 : 1) : Number.NaN
   if (share >= 0 && share <= 1) return share
-  throw new DefinitionError('definition.max-rejected', `--max-rejected: \`${text}\` is no share`, { hint: 'Write 1% or 0.01.' })
+  throw new DefinitionError('definition.max-rejected', `--max-rejected: \`${text}\` is no share`, {
+    hint: 'Write a percentage such as 1%, or a number from 0 to 1 such as 0.01.',
+  })
 }

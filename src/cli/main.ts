@@ -8,6 +8,9 @@ import { COMMANDS } from './commands.ts'
 import { defectText, errorText, isExpected } from './errorText.ts'
 import { note } from './output.ts'
 
+/** Milliseconds from a signal to the end, whatever is under way. */
+const PATIENCE = 10_000
+
 const interrupted = new AbortController()
 let exitOnInterrupt: number = EXIT.interrupted
 for (const [signal, code] of [
@@ -17,6 +20,8 @@ for (const [signal, code] of [
   process.once(signal, () => {
     exitOnInterrupt = code
     interrupted.abort(new Error('interrupted'))
+    // The engine does not hear of it while it plans a statement. Nothing that is visible depends on an orderly end.
+    setTimeout(() => process.exit(code), PATIENCE).unref()
   })
 }
 // Whoever read our output has enough of it.

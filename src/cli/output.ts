@@ -42,13 +42,17 @@ function styled(format: 'bold' | 'dim', text: string, stream: NodeJS.WriteStream
 
 /** Columns aligned: numbers to the right, the rest to the left. */
 export function tableText(header: readonly string[], rows: readonly (readonly string[])[], right: ReadonlySet<number>): string {
-  const widths = header.map((name, at) => Math.max(name.length, ...rows.map(row => row[at]!.length)))
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, at) => (right.has(at) ? cell.padStart(widths[at]!) : cell.padEnd(widths[at]!)))
-      .join('  ')
-      .trimEnd()
-  return [strong(line(header)), ...rows.map(line)].join('\n')
+  const widths = columnWidths(header, rows)
+  return [strong(alignedLine(header, widths, right)), ...rows.map(row => alignedLine(row, widths, right))].join('\n')
+}
+
+export function columnWidths(header: readonly string[], rows: readonly (readonly string[])[]): number[] {
+  return header.map((name, at) => rows.reduce((widest, row) => Math.max(widest, row[at]!.length), name.length))
+}
+
+export function alignedLine(cells: readonly string[], widths: readonly number[], right: ReadonlySet<number>): string {
+  const padded = cells.map((cell, at) => (right.has(at) ? cell.padStart(widths[at]!) : cell.padEnd(widths[at]!)))
+  return padded.join('  ').trimEnd()
 }
 
 /** `1 file`, `2,000 files`. */

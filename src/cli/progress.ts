@@ -25,7 +25,9 @@ export function progressLine(name: string, wanted: boolean, now: () => Instant):
       if (progress.stage !== begun.stage || progress.done < begun.done) begun = { stage: progress.stage, at, done: progress.done }
       else if (at - drawn < REDRAW) return
       drawn = at
-      stream.write(`\r\x1b[K${name}: ${progressText(progress, Number(at - begun.at) / 1e6, progress.done - begun.done)}`)
+      const line = `${name}: ${progressText(progress, Number(at - begun.at) / 1e6, progress.done - begun.done)}`
+      // A line that wraps could not be drawn over.
+      stream.write(`\r\x1b[K${line.slice(0, (stream.columns ?? 80) - 1)}`)
     },
     clear: () => stream.write('\r\x1b[K'),
   }

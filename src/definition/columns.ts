@@ -81,10 +81,10 @@ export class Operand<T extends Scalar> {
 /** A truth value in every row: true, false, or unknown where a null took part. */
 export class Condition extends Operand<boolean> {
   and(other: Operand<boolean>): Condition {
-    return new Condition({ op: 'and', left: this.expression, right: other.expression })
+    return new Condition({ op: 'and', left: this.expression, right: operandOf(other) })
   }
   or(other: Operand<boolean>): Condition {
-    return new Condition({ op: 'or', left: this.expression, right: other.expression })
+    return new Condition({ op: 'or', left: this.expression, right: operandOf(other) })
   }
   not(): Condition {
     return new Condition({ op: 'not', of: this.expression })
@@ -97,6 +97,16 @@ function arithmetic<U extends NumberLike>(op: Arithmetic, left: Operand<NumberLi
 
 function expressionOf(value: unknown): Expression {
   return value instanceof Operand ? value.expression : literalOf(value)
+}
+
+/** The plain form of what should be a column, a condition or an expression; anything else is reported by the definition's check. */
+export function operandOf(value: unknown): Expression {
+  return value instanceof Operand ? value.expression : { op: 'none', given: givenText(value) }
+}
+
+function givenText(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`
+  return value === undefined ? 'nothing' : typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
 /**

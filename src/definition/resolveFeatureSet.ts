@@ -1,15 +1,19 @@
 /** A feature set as declared, resolved into plain data, or all of its faults at once. */
 import { createHash } from 'node:crypto'
+import { typeName } from '../domain/columnType.ts'
 import type { Fault } from '../domain/errors.ts'
 import type { FeatureColumn, FeatureSet, Window } from '../domain/featureSet.ts'
+import { AGGREGATIONS } from '../domain/featureSet.ts'
+import { nearest } from '../domain/nearest.ts'
 import type { Field } from '../domain/schema.ts'
 import type { ObjectsSource } from '../domain/source.ts'
 import type { Duration } from '../domain/time.ts'
 import { parseDuration } from '../domain/time.ts'
 import type { FeatureDeclaration } from './aggregations.ts'
+import { operandOf } from './columns.ts'
 import type { FeatureSetDeclaration } from './declarations.ts'
 import { columnProxy } from './declarations.ts'
-import { nearest } from './nearest.ts'
+import { nameHint, unknownOptions } from './options.ts'
 import { resolveSource } from './resolveSource.ts'
 import type { TypeFault } from './typing.ts'
 import { resultType, typeOf } from './typing.ts'
@@ -22,6 +26,10 @@ export function resolveFeatureSet(
   context: { place: string; projectDir: string },
 ): { set: FeatureSet } | { faults: Fault[] } {
   const { options } = declaration
+  if (typeof options !== 'object' || options === null) {
+    const fault = { message: 'has no options', hint: 'Write `defineFeatureSet({ name: ... })`.', code: 'definition.feature-set' }
+    return { faults: [{ place: context.place, ...fault }] }
+  }
   const faults: Fault[] = []
   const report = (part: string, fault: TypeFault): void => {
     faults.push({ place: `${context.place}: ${part}`, ...fault })
@@ -29,8 +37,8 @@ export function resolveFeatureSet(
   const fault = (part: string, message: string, hint: string): void =>
     report(part, { message, hint, code: 'definition.feature-set' })
 
-  if (!NAME.test(String(options.name)))
-    fault('name', `\`${options.name}\` is no name`, 'Names are a-z, 0-9 and _, from a letter on.')
+  for (const option of unknownOptions(options, OPTIONS)) fault(option, 'there is no such option', nearest(option, OPTIONS))
+  if (!NAME.test(String(options.name))) fault('name', `\`${options.name}\` is no name`, nameHint(options.name))
   const source = resolveSource(options.source, context.projectDir, (part, problem) =>
     report(`source \`${options.source?.options?.name}\`: ${part}`, problem),
   )
@@ -44,8 +52,8 @@ export function resolveFeatureSet(
   }
   const times = { every: duration('every', 1n), offset: duration('offset', 0n), delay: duration('delay', 0n) }
   const maxRejected = options.maxRejected ?? 0
-  if (!(maxRejected >= 0 && maxRejected <= 1))
-    fault('maxRejected', `\`${maxRejected}\` is no share`, 'Give a number from 0 to 1.')
+  if (!(typeof maxRejected === 'number' && maxRejected >= 0 && maxRejected <= 1))
+    fault('maxRejected', `\`${maxRejected}\` is no share`, 'Give a number from 0 to 1, such as 0.01.')
   const late = options.late ?? (source?.knownTime === undefined ? 'restate' : 'asKnown')
   if (late !== 'restate' && late !== 'asKnown') fault('late', `\`${late}\` is no policy`, "Write 'restate' or 'asKnown'.")
   if (late === 'asKnown' && source && source.knownTime === undefined)
@@ -77,6 +85,33 @@ export function resolveFeatureSet(
   }
 }
 
+const OPTIONS = [
+  'name',
+  'description',
+  'source',
+  'entity',
+  'every',
+  'offset',
+  'delay',
+  'late',
+  'lateness',
+  'maxRejected',
+  'features',
+]
+
+/** A feature set that mistypes a helper fails where it is called. */
+function featuresFault(error: unknown): TypeFault {
+  const message = error instanceof Error ? error.message : String(error)
+  const unknown = /^(\w+) is not defined$/.exec(message)?.[1]
+  return {
+    message: `the function failed: ${message}`,
+    hint: unknown
+      ? `Import it from 'quern'. ${nearest(unknown, AGGREGATIONS)}`
+      : 'It is called once, with the columns: features: f => ({ ... }).',
+    code: 'definition.features',
+  }
+}
+
 function resolveEntity(
   names: readonly string[],
   fields: ReadonlyMap<string, Field>,
@@ -88,6 +123,8 @@ function resolveEntity(
   }
   return names.flatMap((name, at) => {
     const field = fields.get(name)
+    if (field && /^__/.test(name))
+      fault('entity', `\`${name}\` cannot be a key`, 'Names that begin with `__` are kept for quern itself.')
     if (!field) fault('entity', `there is no column \`${name}\``, nearest(name, fields.keys()))
     if (names.indexOf(name) !== at) fault('entity', `\`${name}\` is named twice`, 'Name each column once.')
     return field ? [{ name, type: field.type }] : []
@@ -104,7 +141,7 @@ function resolveFeatures(
   try {
     features = options.features(proxy as Parameters<typeof options.features>[0])
   } catch (error) {
-    report('features', { message: `the function failed: ${(error as Error).message}`, code: 'definition.features' })
+    report('features', featuresFault(error))
     return []
   }
   const entries = Object.entries(features ?? {})
@@ -121,42 +158,50 @@ function resolveFeature(
   fields: ReadonlyMap<string, Field>,
   report: (fault: TypeFault) => void,
 ): FeatureColumn[] {
-  if (!NAME.test(name))
-    report({ message: 'is no name', hint: 'Names are a-z, 0-9 and _, from a letter on.', code: 'definition.name' })
+  if (!NAME.test(name)) report({ message: 'is no name', hint: nameHint(name), code: 'definition.name' })
   if (!Array.isArray(feature?.windows) || feature.windows.length === 0) {
     report({ message: 'has no windows', hint: "End it with `.over('7d')`.", code: 'definition.window' })
     return []
   }
   const { aggregation, condition } = feature
+  const windows = feature.windows.flatMap(label => resolveWindow(label, report))
   const inputType = aggregation.input && typeOf(aggregation.input, fields, report)
-  if (aggregation.input && !inputType) return []
-  const where = condition?.expression
+  const where = condition === undefined ? undefined : operandOf(condition)
   const whereType = where && typeOf(where, fields, report)
-  if (whereType && whereType.kind !== 'boolean') report({ message: '`where` needs a condition', code: 'definition.where' })
-  const type = resultType(aggregation.name, inputType, aggregation.asDecimal === true)
+  if (whereType && whereType.kind !== 'boolean') {
+    report({
+      message: `\`where\` needs a condition, not ${typeName(whereType)}`,
+      hint: 'Write one such as `f.amount.gt(10)`.',
+      code: 'definition.where',
+    })
+  }
+  if (aggregation.input && !inputType) return []
+  const type = resultType(aggregation, inputType, fields)
   if ('message' in type) {
     report(type)
     return []
   }
-  const windows = feature.windows.flatMap(label => resolveWindow(label, report))
   const repeated = feature.windows.find((label, at) => feature.windows.indexOf(label) !== at)
-  if (repeated) report({ message: `window \`${repeated}\` stands twice`, code: 'definition.window' })
-  return windows.map(window => ({
-    name: `${name}_${window.label}`,
-    feature: name,
-    aggregation,
-    ...(inputType ? { inputType } : {}),
-    ...(where ? { where } : {}),
-    window,
-    type,
-  }))
+  if (repeated)
+    report({ message: `window \`${repeated}\` stands twice`, hint: 'Name each window once.', code: 'definition.window' })
+  return windows
+    .filter((window, at) => windows.findIndex(({ label }) => label === window.label) === at)
+    .map(window => ({
+      name: `${name}_${window.label}`,
+      feature: name,
+      aggregation,
+      ...(inputType ? { inputType } : {}),
+      ...(where ? { where } : {}),
+      window,
+      type,
+    }))
 }
 
 function resolveWindow(label: string, report: (fault: TypeFault) => void): Window[] {
   if (label === 'lifetime') return [{ label, length: 'lifetime' }]
   const length = parseDuration(String(label))
   if (length !== undefined && length > 0n) return [{ label, length }]
-  report({ message: `window \`${label}\` is none`, hint: `${DURATION_HINT} Or 'lifetime'.`, code: 'definition.window' })
+  report({ message: `\`${label}\` is no window`, hint: `${DURATION_HINT} Or 'lifetime'.`, code: 'definition.window' })
   return []
 }
 

@@ -1,13 +1,16 @@
 /** A source as declared, resolved into plain data with all its faults. */
+
+import { nearest } from '../domain/nearest.ts'
 import type { Field, RowSchema } from '../domain/schema.ts'
-import type { EventTime, ObjectsSource } from '../domain/source.ts'
+import type { CsvDialect, EventTime, ObjectsSource } from '../domain/source.ts'
 import { readSchema } from '../validation/readSchema.ts'
 import type { RowObject, SourceDeclaration } from './declarations.ts'
-import { nearest } from './nearest.ts'
+import { nameHint, unknownOptions } from './options.ts'
 import type { TypeFault } from './typing.ts'
 
 const NAME = /^[a-z][a-z0-9_]*$/
 const UNITS = ['s', 'ms', 'us']
+const OPTIONS = ['name', 'uri', 'schema', 'eventTime', 'knownTime', 'rowKey', 'zone', 'allowEmpty', 'csv']
 
 /** `report` receives a fault and the part of the source that it is about. Undefined where the schema cannot be read. */
 export function resolveSource(
@@ -21,12 +24,13 @@ export function resolveSource(
     return undefined
   }
   const fault = (part: string, message: string, hint: string): void => report(part, { message, hint, code: 'definition.source' })
-  if (!NAME.test(String(options.name)))
-    fault('name', `\`${options.name}\` is no name`, 'Names are a-z, 0-9 and _, from a letter on.')
+  for (const option of unknownOptions(options, OPTIONS)) fault(option, 'there is no such option', nearest(option, OPTIONS))
+  if (!NAME.test(String(options.name))) fault('name', `\`${options.name}\` is no name`, nameHint(options.name))
   if (typeof options.uri !== 'string' || options.uri === '')
     fault('uri', 'is missing', "Write a path or pattern, such as 'data/*.parquet'.")
   else if (/^[a-z][a-z0-9+.-]*:\/\//.test(options.uri))
     fault('uri', `\`${options.uri}\` is no local path`, 'This version reads local files.')
+  else checkExtension(options.uri, fault)
   const read = readSchema(options.schema)
   if ('faults' in read) {
     for (const { column, message, hint } of read.faults) fault(column ? `column \`${column}\`` : 'schema', message, hint)
@@ -42,7 +46,7 @@ export function resolveSource(
     for (const column of columns) checkColumn(part, column, schema, fault)
   }
   checkDialect(options.csv ?? {}, fault)
-  if (/\.(ndjson|jsonl)(\.gz|\.zst)?$/.test(String(options.uri))) checkJson(schema, fault)
+  if (/\.(ndjson|jsonl)(\.gz|\.zst)?$|\{[^}]*(ndjson|jsonl)[^}]*\}/.test(String(options.uri))) checkJson(schema, fault)
   return {
     kind: 'objects',
     name: options.name,
@@ -80,7 +84,7 @@ function resolveEventTime(declared: unknown, schema: RowSchema, fault: Report): 
   const unit = typeof given === 'object' ? given.unit : undefined
   const field = checkColumn('eventTime', column, schema, fault)
   if (typeof given === 'object' && !UNITS.includes(String(unit))) {
-    fault('eventTime', `unit \`${unit}\` is none`, "Units are 's', 'ms' and 'us'.")
+    fault('eventTime', `\`${unit}\` is no unit`, "Units are 's', 'ms' and 'us'.")
   } else if (field && unit !== undefined && field.input !== 'number' && field.input !== 'bigint') {
     fault('eventTime', `column \`${column}\` is no number`, 'Leave out the unit for a column of instants.')
   } else if (field && unit === undefined && !isInstant(field)) {
@@ -109,21 +113,38 @@ function checkTimes(options: SourceDeclaration['options'], schema: RowSchema, fa
 }
 
 const DIALECT = {
-  delimiter: [(value: unknown) => isChar(value), 'one character'],
-  quote: [(value: unknown) => isChar(value), 'one character'],
+  delimiter: [(value: unknown) => isChar(value), 'one ASCII character'],
+  quote: [(value: unknown) => isChar(value), 'one ASCII character'],
   header: [(value: unknown) => typeof value === 'boolean', 'true or false'],
   nullText: [(value: unknown) => typeof value === 'string', 'a text'],
   encoding: [(value: unknown) => ENCODINGS.includes(value as string), "'utf-8', 'utf-16' or 'latin-1'"],
 } as const
 const ENCODINGS = ['utf-8', 'utf-16', 'latin-1']
-const isChar = (value: unknown): boolean => typeof value === 'string' && value.length === 1 && !/[\r\n]/.test(value)
+const isChar = (value: unknown): boolean => typeof value === 'string' && /^[\t\x20-\x7e]$/.test(value)
 
-function checkDialect(dialect: object, fault: Report): void {
+function checkDialect(dialect: Partial<CsvDialect>, fault: Report): void {
   for (const [name, value] of Object.entries(dialect)) {
     const rule = DIALECT[name as keyof typeof DIALECT]
     if (!rule) fault('csv', `there is no option \`${name}\``, `Options are ${Object.keys(DIALECT).join(', ')}.`)
-    else if (value !== undefined && !rule[0](value)) fault('csv', `${name} \`${value}\` is none`, `Write ${rule[1]}.`)
+    else if (value !== undefined && !rule[0](value)) fault('csv', `${name} cannot be \`${value}\``, `Write ${rule[1]}.`)
   }
+  const { delimiter = ',', quote = '"', nullText = '' } = dialect
+  if (delimiter === quote) fault('csv', `delimiter and quote are both \`${quote}\``, 'Write two different characters.')
+  if (String(nullText).includes(delimiter) || String(nullText).includes(quote))
+    fault('csv', `nullText \`${nullText}\` holds the delimiter or the quote`, 'Write a text that a field can hold unquoted.')
+}
+
+const FOREIGN = /\.(xlsx?|json|txt|tsv|avro|orc|feather|arrow|zip|bz2|xz)$/i
+
+/** A name that ends like a file of another kind. */
+function checkExtension(uri: string, fault: Report): void {
+  const extension = FOREIGN.exec(uri)?.[0]
+  if (extension === undefined) return
+  fault(
+    'uri',
+    `\`${extension}\` is no format that can be read`,
+    'Known are .parquet, .csv, .ndjson and .jsonl, the text formats also with .gz or .zst.',
+  )
 }
 
 /** JSON has no dates, so a column that wants one can never be filled. */

@@ -2,8 +2,9 @@
 import type { ColumnType } from '../domain/columnType.ts'
 import { isFloat, isInteger, isNumeric, typeName } from '../domain/columnType.ts'
 import type { Expression, Literal } from '../domain/expression.ts'
+import type { Aggregation } from '../domain/featureSet.ts'
+import { nearest } from '../domain/nearest.ts'
 import type { Field } from '../domain/schema.ts'
-import { nearest } from './nearest.ts'
 
 export interface TypeFault {
   message: string
@@ -27,6 +28,13 @@ export function typeOf(
       return columnType(expression.name, fields, report)
     case 'literal':
       return literalType(expression, report)
+    case 'none':
+      report({
+        message: `${expression.given} stands where a column belongs`,
+        hint: "Name a column of the features' parameter, such as `f.amount`.",
+        code: 'definition.operand',
+      })
+      return undefined
     case 'isNull':
     case 'isNotNull':
       return of(expression.of) && BOOLEAN
@@ -44,6 +52,7 @@ export function typeOf(
       return type && BOOLEAN
     }
     case 'in':
+      for (const value of expression.values) checkChoice(expression.of, value, fields, report)
       return comparable('in', [of(expression.of), ...expression.values.map(of)], report)
     case 'between':
       return comparable('between', [of(expression.of), of(expression.low), of(expression.high)], report)
@@ -61,8 +70,27 @@ export function typeOf(
       return expression.op !== 'dividedBy' && isInteger(left) && isInteger(right) ? INT64 : DOUBLE
     }
     default:
+      checkChoice(expression.left, expression.right, fields, report)
       return comparable(expression.op, [of(expression.left), of(expression.right)], report)
   }
+}
+
+/** A text that a column of given choices can never hold. */
+function checkChoice(
+  left: Expression,
+  right: Expression,
+  fields: ReadonlyMap<string, Field>,
+  report: (fault: TypeFault) => void,
+): void {
+  if (left.op !== 'column' || right.op !== 'literal' || typeof right.value !== 'string') return
+  const check = fields.get(left.name)?.checks.find(({ kind }) => kind === 'oneOf')
+  const options = check?.kind === 'oneOf' ? check.values.map(String) : undefined
+  if (!options || options.includes(right.value)) return
+  report({
+    message: `column \`${left.name}\` is compared with '${right.value}', which its schema never accepts`,
+    hint: nearest(right.value, options),
+    code: 'definition.choice',
+  })
 }
 
 function columnType(
@@ -76,6 +104,14 @@ function columnType(
 }
 
 function literalType({ type, value }: Literal, report: (fault: TypeFault) => void): ColumnType | undefined {
+  if (typeof value === 'bigint' && type.kind === 'int64' && BigInt.asIntN(64, value) !== value) {
+    report({
+      message: `${value} is more than a 64-bit integer holds`,
+      hint: 'Compare with a value that a column can have.',
+      code: 'definition.literal',
+    })
+    return undefined
+  }
   if (typeof value !== 'number' || Number.isFinite(value)) return type
   report({
     message: 'a value is compared with something that no column can hold (undefined, null, NaN or an infinity)',
@@ -117,9 +153,13 @@ function comparable(
 }
 
 /** The type of an aggregation's result, or what it refuses. */
-export function resultType(name: string, input: ColumnType | undefined, asDecimal: boolean): ColumnType | TypeFault {
+export function resultType(
+  { name, asDecimal, input: expression }: Aggregation,
+  input: ColumnType | undefined,
+  fields: ReadonlyMap<string, Field>,
+): ColumnType | TypeFault {
   const refuses = (accepts: string, hint: string): TypeFault => ({
-    message: `\`${name}\` of ${input ? typeName(input) : 'nothing'}; it accepts ${accepts}`,
+    message: `\`${name}\` of ${inputText(expression, input)}; it accepts ${accepts}`,
     hint,
     code: 'definition.aggregation-type',
   })
@@ -146,5 +186,12 @@ export function resultType(name: string, input: ColumnType | undefined, asDecima
     default:
       return input ?? refuses('a column', 'Name the column.')
   }
-  return refuses('int, decimal or float', 'Choose a numeric column, or use `countDistinct`.')
+  const numeric = [...fields.values()].filter(field => isNumeric(field.type)).map(field => `\`${field.name}\``)
+  const choice = numeric.length === 0 ? 'The schema has no numeric column' : `Numeric columns are ${numeric.join(', ')}`
+  return refuses('int, decimal or float', `${choice}; of others there is \`countDistinct\`.`)
+}
+
+function inputText(expression: Expression | undefined, type: ColumnType | undefined): string {
+  if (!type) return 'nothing'
+  return expression?.op === 'column' ? `\`${expression.name}\`, a ${typeName(type)}` : typeName(type)
 }

@@ -117,7 +117,11 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
       const columns = change.schema?.columns ?? change.base!.columns
       const files = await moveIn(objects, keyOf, change.add)
       const restored = await restoredAdds(change)
-      if (!restored) return { outcome: 'conflict', latest: await log.latestVersion() }
+      const conflict = async (latest: number): Promise<CommitOutcome> => {
+        const again = files.map(async ({ name, staged }) => ({ ...staged, localPath: await objects.localPath(keyOf(name)) }))
+        return { outcome: 'conflict', latest, files: await Promise.all(again) }
+      }
+      if (!restored) return conflict(await log.latestVersion())
       const txnId = randomUUID()
       let base = change.base
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -140,8 +144,7 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
           return { outcome: 'committed', version }
         }
         const latest = (await log.stateAt(undefined))!
-        if (change.isolation === 'plan' || !canRebase(change, base, snapshotOf(latest)))
-          return { outcome: 'conflict', latest: latest.version }
+        if (change.isolation === 'plan' || !canRebase(change, base, snapshotOf(latest))) return conflict(latest.version)
         base = snapshotOf(latest)
         await new Promise(resolve => setTimeout(resolve, Math.random() * 20 * Math.min(attempt + 1, 10)))
       }

@@ -159,10 +159,10 @@ export interface Query {
   columns: TableColumn[]
   /** The names of those wanted, in their order; all where absent. */
   select?: string[]
-  /** A read-only expression in the engine's SQL over the table's columns; a wrong one is a DefinitionError. */
-  where?: string
-  /** Of the rows that `where` keeps, only the last one by `order` of each distinct `keys`. */
+  /** Only the last row by `order` of each distinct `keys`. */
   latest?: { keys: string[]; order: string }
+  /** Of these rows only those for which a read-only expression in the engine's SQL is true; a wrong one is a DefinitionError. */
+  where?: string
   /** Ascending, nulls last. Absent: the order of the files. */
   orderBy?: string[]
   limit?: number

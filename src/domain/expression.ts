@@ -24,6 +24,8 @@ export type Expression =
   /** Both ends are held. */
   | { op: 'between'; of: Expression; low: Expression; high: Expression }
   | { op: 'startsWith'; of: Expression; prefix: string }
+  /** Something else stands where a column or an expression should: no definition that passed its check holds one. */
+  | { op: 'none'; given: string }
 
 /** The names of the columns that an expression reads. */
 export function columnsOf(expression: Expression): Set<string> {
@@ -41,6 +43,7 @@ export function childrenOf(node: Expression): Expression[] {
   switch (node.op) {
     case 'column':
     case 'literal':
+    case 'none':
       return []
     case 'abs':
     case 'not':

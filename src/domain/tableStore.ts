@@ -87,7 +87,10 @@ export interface TableChange {
   isolation: 'plan' | 'append'
 }
 
-export type CommitOutcome = { outcome: 'committed'; version: number } | { outcome: 'conflict'; latest: number }
+/** Of a conflict also the files of the change, where they can be taken up from again. */
+export type CommitOutcome =
+  | { outcome: 'committed'; version: number }
+  | { outcome: 'conflict'; latest: number; files: StagedFile[] }
 
 export type VersionSelector = { version: number } | { asOf: Instant } | 'latest'
 

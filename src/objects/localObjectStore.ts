@@ -29,14 +29,17 @@ export function localObjectStore(root: string): ObjectStore {
     })
   }
 
-  const get = async (key: string): Promise<Uint8Array | undefined> => {
+  /** Undefined where there is nothing to read. */
+  const reading = async <T>(read: () => Promise<T>): Promise<T | undefined> => {
     try {
-      return await readFile(pathOf(key))
+      return await read()
     } catch (error) {
       if (isMissing(error)) return undefined
-      throw error
+      throw unreadable(root, error)
     }
   }
+
+  const get = (key: string): Promise<Uint8Array | undefined> => reading(() => readFile(pathOf(key)))
 
   const put = (key: string, bytes: Uint8Array): Promise<void> =>
     guarded(root, async () => {
@@ -49,10 +52,7 @@ export function localObjectStore(root: string): ObjectStore {
     uriOf: pathOf,
     get,
     size: async key => {
-      const found = await stat(pathOf(key)).catch(error => {
-        if (isMissing(error)) return undefined
-        throw error
-      })
+      const found = await reading(() => stat(pathOf(key)))
       return found?.isFile() ? found.size : undefined
     },
     putIfAbsent,
@@ -73,10 +73,7 @@ export function localObjectStore(root: string): ObjectStore {
     },
 
     folders: async prefix => {
-      const entries = await readdir(pathOf(prefix), { withFileTypes: true }).catch(error => {
-        if (isMissing(error)) return []
-        throw error
-      })
+      const entries = (await reading(() => readdir(pathOf(prefix), { withFileTypes: true }))) ?? []
       return entries
         .filter(entry => entry.isDirectory())
         .map(({ name }) => name)
@@ -86,7 +83,7 @@ export function localObjectStore(root: string): ObjectStore {
     putFile: (key, from) =>
       guarded(root, async () => {
         const path = pathOf(key)
-        await mkdir(dirname(path), { recursive: true })
+        await makeFolder(dirname(path))
         await syncFile(from)
         try {
           await rename(from, path)
@@ -101,7 +98,7 @@ export function localObjectStore(root: string): ObjectStore {
     copy: (from, to) =>
       guarded(root, async () => {
         const path = pathOf(to)
-        await mkdir(dirname(path), { recursive: true })
+        await makeFolder(dirname(path))
         try {
           await copyWhole(pathOf(from), path)
         } catch (error) {
@@ -126,7 +123,7 @@ export function localObjectStore(root: string): ObjectStore {
 async function keysBelow(root: string, folder: string, isWanted: (key: string) => boolean): Promise<string[]> {
   const entries = await readdir(join(root, folder), { withFileTypes: true }).catch(error => {
     if (isMissing(error)) return []
-    throw error
+    throw unreadable(root, error)
   })
   const keys: string[] = []
   for (const entry of entries) {
@@ -141,7 +138,7 @@ async function keysBelow(root: string, folder: string, isWanted: (key: string) =
 const utf8Order = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
 
 async function writeUnfinished(path: string, bytes: Uint8Array): Promise<string> {
-  await mkdir(dirname(path), { recursive: true })
+  await makeFolder(dirname(path))
   const unfinished = join(dirname(path), `${UNFINISHED}${randomUUID()}`)
   const file = await open(unfinished, 'wx')
   try {
@@ -162,6 +159,24 @@ async function copyWhole(from: string, path: string): Promise<void> {
   await copyFile(from, unfinished, constants.COPYFILE_EXCL)
   await syncFile(unfinished)
   await rename(unfinished, path)
+}
+
+/** As mkdir with its parents, but with an end where the file system takes no folders at all (below /proc, for one). */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') {
+      if ((await stat(path)).isDirectory()) return
+      throw error
+    }
+    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error
+    await makeFolder(dirname(path))
+    await mkdir(path).catch(again => {
+      if (codeOf(again) === 'ENOENT') throw Object.assign(again as Error, { code: 'EROFS' })
+      if (codeOf(again) !== 'EEXIST') throw again
+    })
+  }
 }
 
 async function syncFile(path: string): Promise<void> {
@@ -212,4 +227,13 @@ async function guarded<T>(root: string, write: () => Promise<T>): Promise<T> {
     }
     throw error
   }
+}
+
+function unreadable(root: string, error: unknown): unknown {
+  const code = codeOf(error)
+  if (code !== 'EACCES' && code !== 'EPERM') return error
+  return new DefinitionError('definition.store', `the store ${root} cannot be read (${code})`, {
+    hint: 'Give this user permission to read it, or name another folder with --store or QUERN_STORE.',
+    cause: error,
+  })
 }

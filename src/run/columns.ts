@@ -1,4 +1,5 @@
 /** A feature set's table. */
+import { featureText } from '../domain/expressionText.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
 import type { TableColumn } from '../domain/tableStore.ts'
 
@@ -6,12 +7,7 @@ export function tableColumns(set: FeatureSet): TableColumn[] {
   return [
     ...set.entity.map(({ name, type }) => ({ name, type, nullable: false, comment: 'entity key' })),
     { name: 'cutoff', type: { kind: 'timestamp' }, nullable: false, comment: 'events before this instant count' },
-    ...set.columns.map(({ name, type, aggregation, window }) => ({
-      name,
-      type,
-      nullable: true,
-      comment: `${aggregation.name} over ${window.label}`,
-    })),
+    ...set.columns.map(column => ({ name: column.name, type: column.type, nullable: true, comment: featureText(column) })),
   ]
 }
 

@@ -12,4 +12,6 @@ export interface Parts {
   now: () => Instant
   versions: { quern: string; node: string }
   code: string | null
+  /** Receives what a stage of a run has found or done, for whoever looks for a fault. */
+  trace: (message: string) => void
 }

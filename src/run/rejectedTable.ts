@@ -93,6 +93,7 @@ export class RejectedRows {
         isolation: 'append',
       })
       if (outcome.outcome === 'committed') return
+      staged = outcome.files
     }
     throw new TransientError('transient.conflict', `${this.#table.uri}: rejected rows kept meeting other writers`)
   }

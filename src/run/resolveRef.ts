@@ -1,5 +1,6 @@
 /** `name`, `name@12`, `name@tag`, `name@2026-01-31T00:00:00Z`: which version of which table is meant. */
 import { DefinitionError } from '../domain/errors.ts'
+import { nearest } from '../domain/nearest.ts'
 import type { Snapshot, Table, TableStore } from '../domain/tableStore.ts'
 import { parseInstant } from '../domain/time.ts'
 
@@ -14,29 +15,35 @@ export async function resolveRef(store: TableStore, ref: string): Promise<Resolv
   const name = at < 0 ? ref : ref.slice(0, at)
   const version = at < 0 ? undefined : ref.slice(at + 1)
   const table = store.table(`features/${name}`)
-  const latest = await table.snapshot('latest')
-  if (!latest) throw await unknownName(store, name)
-  if (version === undefined) return { name, table, snapshot: latest }
-  const snapshot = await versionOf(table, version)
-  if (snapshot && snapshot.version !== latest.version && !(await table.isWhole(snapshot))) {
+  const snapshot = version === undefined ? await table.snapshot('latest') : await versionOf(table, version)
+  if (!snapshot) {
+    const latest = version === undefined ? undefined : await table.snapshot('latest')
+    throw latest ? await noSuchVersion(name, version!, table, latest.version) : await unknownName(store, name)
+  }
+  if (version !== undefined && !(await table.isWhole(snapshot))) {
     throw new DefinitionError(
       'definition.version',
       `version ${snapshot.version} of \`${name}\` was removed by \`quern vacuum\``,
-      {
-        hint: `See \`quern log ${name}\` for those that are there; a tag keeps a version.`,
-      },
+      { hint: `See \`quern log ${name}\` for those that are there; a tag keeps a version.` },
     )
   }
-  if (snapshot) return { name, table, snapshot }
-  const instant = parseInstant(version)
-  const what = /^\d+$/.test(version)
-    ? `no version ${version}`
-    : instant !== undefined
-      ? `no version as of ${version}`
-      : `no tag \`${version}\``
-  throw new DefinitionError('definition.version', `\`${name}\` has ${what}; its versions are 0 to ${latest.version}`, {
-    hint: `See \`quern log ${name}\`.`,
-  })
+  return { name, table, snapshot }
+}
+
+async function noSuchVersion(name: string, version: string, table: Table, latest: number): Promise<DefinitionError> {
+  const refused = (message: string, hint: string): DefinitionError => new DefinitionError('definition.version', message, { hint })
+  const log = `See \`quern log ${name}\`.`
+  if (version === '')
+    return refused(`\`${name}@\` names no version`, 'Write a number, a tag or an instant behind the @, or leave it out.')
+  if (/^\d+$/.test(version)) return refused(`\`${name}\` has no version ${version}; its versions are 0 to ${latest}`, log)
+  if (parseInstant(version) !== undefined) return refused(`\`${name}\` has no version as of ${version}; it is younger`, log)
+  if (/^\d{4}-\d{2}-\d{2}/.test(version))
+    return refused(`\`${version}\` is no instant`, 'Write one with its offset, such as 2026-01-31T00:00:00Z.')
+  const tags = [...(await table.tags()).keys()]
+  return refused(
+    `\`${name}\` has no tag \`${version}\``,
+    tags.length === 0 ? `It has no tags yet. ${log}` : nearest(version, tags),
+  )
 }
 
 async function versionOf(table: Table, text: string): Promise<Snapshot | undefined> {
@@ -59,8 +66,9 @@ export function namesOf(tags: ReadonlyMap<string, number>, version: number): str
 
 export async function unknownName(store: TableStore, name: string): Promise<DefinitionError> {
   const names = await store.tables('features')
-  const known = names.length === 0 ? `${store.uri} holds none yet` : `there is ${names.map(each => `\`${each}\``).join(', ')}`
-  return new DefinitionError('definition.unknown', `no feature set \`${name}\` is stored; ${known}`, {
-    hint: names.length === 0 ? 'Publish one with `quern run`.' : 'See `quern ls`.',
+  const where = names.length === 0 ? `; ${store.uri} holds none yet` : ''
+  const ref = name.includes('@') ? ' Name it without a version.' : ''
+  return new DefinitionError('definition.unknown', `no feature set \`${name}\` is stored${where}`, {
+    hint: names.length === 0 ? 'Publish one with `quern run`.' : `${nearest(name, names)}${ref}`,
   })
 }

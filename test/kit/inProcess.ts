@@ -36,6 +36,7 @@ export function inProcess(folder: string): InProcess {
     now: () => BigInt(Date.now()) * 1000n,
     versions: { quern: 'test', node: process.versions.node },
     code: null,
+    trace: () => {},
   }
   return {
     ...parts,

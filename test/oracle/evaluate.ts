@@ -52,6 +52,8 @@ export function evaluate(node: Expression, row: Row): Cell {
     case 'times':
     case 'dividedBy':
       return arithmetic(node.op, evaluate(node.left, row), evaluate(node.right, row))
+    case 'none':
+      throw new Error('no operand')
     default:
       return comparison(node.op, evaluate(node.left, row), evaluate(node.right, row))
   }

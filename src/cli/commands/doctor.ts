@@ -1,5 +1,6 @@
 /** `quern doctor`: each thing that a run needs, tried. */
 import { randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import type { App } from '../../app.ts'
 import { EXIT, QuernError, TransientError, worstExitCode } from '../../domain/errors.ts'
 import { loadDefinitions } from '../../registry.ts'
@@ -21,8 +22,10 @@ export async function doctor({ app: build, flags }: CommandContext): Promise<num
     )
     codes.push(code)
     if (flags.json) printJson({ check: what, ok, detail: text })
-    else printLine(`${ok ? 'ok     ' : 'problem'}  ${what.padEnd(12)} ${text}`)
+    else printLine(`${ok ? 'ok     ' : 'problem'}  ${what.padEnd(width)}  ${text}`)
   }
+  const sets = await loadDefinitions(app.config.projectDir).catch(() => [])
+  const width = Math.max(...sets.map(({ source }) => `source ${source.name}`.length), 'definitions'.length)
   await examine('node', async () => process.versions.node)
   await examine('engine', async () => `${app.engine.name} ${await app.engine.version()}`)
   await examine('limits', async () => {
@@ -31,17 +34,22 @@ export async function doctor({ app: build, flags }: CommandContext): Promise<num
   })
   await examine('store', () => probeStore(app))
   await examine('definitions', async () => counted((await loadDefinitions(app.config.projectDir)).length, 'feature set'))
-  for (const set of await loadDefinitions(app.config.projectDir).catch(() => [])) {
+  const seen = new Set<string>()
+  for (const set of sets) {
+    if (seen.has(set.source.name)) continue
+    seen.add(set.source.name)
     await examine(`source ${set.source.name}`, async () => counted((await app.sourceOf(set).pin([])).files.length, 'file'))
   }
   return worstExitCode(codes)
 }
 
-/** Two writers of one key: exactly one may win. */
-async function probeStore({ objects }: App): Promise<string> {
+/** Of two who write one key at the same time exactly one may win: commits rest on that. Makes no store that is not there. */
+async function probeStore({ objects, config }: App): Promise<string> {
+  if (!existsSync(config.storePath)) return `${objects.uri} is not there yet; the first run makes it`
   const key = `_quern/probe-${randomUUID()}`
   const results = await Promise.all(['a', 'b'].map(text => objects.putIfAbsent(key, new TextEncoder().encode(text))))
   await objects.delete(key)
-  if (results.filter(result => result === 'written').length !== 1) throw new Error(`${objects.uri} let two writers win`)
-  return `${objects.uri} is writable and lets one writer win`
+  if (results.filter(result => result === 'written').length !== 1)
+    throw new Error(`${objects.uri} let two writers of one file win: it is not safe`)
+  return `${objects.uri} can be written, and of two writers of one file one wins`
 }

@@ -27,19 +27,20 @@ export async function log({ app: build, args, flags }: CommandContext): Promise<
         operation,
         rowsWritten,
         code,
-        inputs,
+        inputs: inputs && { source: inputs.source, files: inputs.files, bytes: inputs.bytes },
+        reason,
         tags: namesOf(tags, version),
       })
     rows.push([
       String(version),
-      formatInstant(committedAt).slice(0, 19),
+      `${formatInstant(committedAt).slice(0, 19)}Z`,
       operation,
       rowsWritten === null ? '' : number(rowsWritten),
       namesOf(tags, version).join(' '),
       reason,
     ])
   }
-  if (!some && limitFlag(flags.limit) !== 0) throw await unknownName(store, name)
+  if (!some && !(await store.table(`features/${name}`).snapshot('latest'))) throw await unknownName(store, name)
   if (!flags.json) printLine(tableText(['version', 'committed', 'operation', 'rows', 'tags', 'why'], rows, new Set([0, 3])))
   return EXIT.done
 }

@@ -1,20 +1,28 @@
 /** `quern ls`: the feature sets in the store. */
 
 import type { Engine } from '../../domain/engine.ts'
-import { EXIT } from '../../domain/errors.ts'
+import { EXIT, worstExitCode } from '../../domain/errors.ts'
 import type { Snapshot, Table } from '../../domain/tableStore.ts'
 import { formatInstant } from '../../domain/time.ts'
 import { keysOf } from '../../run/columns.ts'
 import { namesOf } from '../../run/resolveRef.ts'
 import type { CommandContext } from '../command.ts'
+import { errorText, isExpected } from '../errorText.ts'
 import { note, number, printJson, printLine, tableText } from '../output.ts'
 
 export async function ls({ app: build, flags }: CommandContext): Promise<number> {
-  const { store, engine } = await build()
+  const { store, engine, config } = await build()
   const rows: string[][] = []
+  const codes: number[] = []
   for (const name of await store.tables('features')) {
     const table = store.table(`features/${name}`)
-    const snapshot = await table.snapshot('latest')
+    const snapshot = await table.snapshot('latest').catch(error => {
+      // One damaged table hides no other.
+      if (!isExpected(error)) throw error
+      note(errorText(error))
+      codes.push(error.exitCode)
+      return undefined
+    })
     if (!snapshot) continue
     const count = snapshot.files.reduce((sum, file) => sum + file.rows, 0)
     const committedAt = formatInstant(snapshot.committedAt)
@@ -31,12 +39,20 @@ export async function ls({ app: build, flags }: CommandContext): Promise<number>
         uri: table.uri,
       })
     }
-    rows.push([name, String(snapshot.version), number(count), lastCutoff?.slice(0, 19) ?? '', committedAt.slice(0, 19)])
+    rows.push([
+      name,
+      String(snapshot.version),
+      number(count),
+      lastCutoff === null ? '' : `${lastCutoff.slice(0, 19)}Z`,
+      `${committedAt.slice(0, 19)}Z`,
+    ])
   }
-  if (flags.json) return EXIT.done
-  if (rows.length === 0) note(`${store.uri} holds no feature sets yet; publish one with \`quern run\``)
+  const code = worstExitCode(codes)
+  if (flags.json || (rows.length === 0 && code !== EXIT.done)) return code
+  const outside = config.inProject ? '' : ' (no quern.config.ts here or above)'
+  if (rows.length === 0) note(`${store.uri} holds no feature sets yet${outside}; publish one with \`quern run\``)
   else printLine(tableText(['name', 'version', 'rows', 'last cutoff', 'committed'], rows, new Set([1, 2])))
-  return EXIT.done
+  return code
 }
 
 function lastCutoffOf({ files }: Snapshot): string | null {

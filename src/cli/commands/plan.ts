@@ -1,11 +1,10 @@
 /** `quern plan`: what a run would do and why. */
-import { EXIT } from '../../domain/errors.ts'
 import type { FeatureSet } from '../../domain/featureSet.ts'
 import { formatInstant, formatInstantShort } from '../../domain/time.ts'
-import { loadDefinitions } from '../../registry.ts'
 import type { Preview } from '../../run/planFeatureSet.ts'
 import { planFeatureSet } from '../../run/planFeatureSet.ts'
 import type { CommandContext } from '../command.ts'
+import { eachSet, printFailure } from '../eachSet.ts'
 import { untilFlag } from '../flags.ts'
 import { bytes, counted, printJson, printLine } from '../output.ts'
 import { backfillCommand, staleText } from '../staleText.ts'
@@ -18,12 +17,18 @@ export async function plan({ app: build, args, flags }: CommandContext): Promise
     acceptLoss: flags.acceptLoss === true,
     signal: app.signal,
   }
-  for (const set of await loadDefinitions(app.config.projectDir, args)) {
-    const preview = await planFeatureSet(set, app, options)
-    if (flags.json) printJson(jsonLine(set, preview))
-    else for (const line of textLines(set, preview)) printLine(line)
-  }
-  return EXIT.done
+  return eachSet(
+    app,
+    args,
+    async set => {
+      const preview = await planFeatureSet(set, app, options)
+      if (flags.json) printJson(jsonLine(set, preview))
+      else for (const line of textLines(set, preview)) printLine(line)
+    },
+    async failure => {
+      if (flags.json) await printFailure(failure)
+    },
+  )
 }
 
 function jsonLine({ name }: FeatureSet, { outcome, reason, read, cutoffs, stale }: Preview): object {

@@ -1,66 +1,98 @@
 /** `quern read`: rows of a version, in the format asked for. */
 import { createReadStream, createWriteStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { Engine, Query, Value } from '../../domain/engine.ts'
 import { DefinitionError, EXIT } from '../../domain/errors.ts'
+import { nearest } from '../../domain/nearest.ts'
 import type { TableColumn } from '../../domain/tableStore.ts'
 import { formatInstant } from '../../domain/time.ts'
+import { keysOf } from '../../run/columns.ts'
 import { resolveRef } from '../../run/resolveRef.ts'
-import type { CommandContext } from '../command.ts'
+import type { CommandContext, Flags } from '../command.ts'
 import { limitFlag } from '../flags.ts'
-import { cellText, jsonText, tableText } from '../output.ts'
+import { alignedLine, cellText, columnWidths, jsonText, note, strong } from '../output.ts'
 import { outputFile } from '../outputFile.ts'
 
 const FORMATS = ['table', 'json', 'csv', 'arrow', 'parquet']
+const EXTENSIONS: Record<string, string> = {
+  '.json': 'json',
+  '.ndjson': 'json',
+  '.jsonl': 'json',
+  '.csv': 'csv',
+  '.arrow': 'arrow',
+  '.arrows': 'arrow',
+  '.parquet': 'parquet',
+}
+
+/** A person who asked for no limit sees so many rows, and how many there are. */
+const ON_SCREEN = 40
 
 export async function read({ app: build, args, flags }: CommandContext): Promise<number> {
-  const format = flags.format ?? (flags.json || flags.output ? 'json' : 'table')
-  if (!FORMATS.includes(format)) {
-    throw new DefinitionError('definition.format', `--format: \`${format}\` is none`, {
-      hint: `Formats are ${FORMATS.join(', ')}.`,
-    })
-  }
-  const { store, engine } = await build()
-  const { table, snapshot } = await resolveRef(store, args[0]!)
+  const format = formatOf(flags)
+  const { store, engine, scratchDir } = await build()
+  const { name, table, snapshot } = await resolveRef(store, args[0]!)
+  const select = selectedNames(flags.columns, snapshot.columns)
+  const keys = keysOf(snapshot.columns)
   const limit = limitFlag(flags.limit)
-  const select = flags.columns?.split(',').map(name => name.trim())
-  const unknown = select?.find(name => !snapshot.columns.some(column => column.name === name))
-  if (unknown !== undefined) {
-    throw new DefinitionError('definition.column', `--columns: there is no column \`${unknown}\``, {
-      hint: `There is ${snapshot.columns.map(({ name }) => `\`${name}\``).join(', ')}.`,
-    })
-  }
-  const cutoff = snapshot.columns.findIndex(({ name }) => name === 'cutoff')
-  const keys = snapshot.columns.slice(0, Math.max(cutoff, 0)).map(({ name }) => name)
+  const isShown = format === 'table' && flags.output === undefined && limit === undefined && process.stdout.isTTY
   const query: Query = {
     paths: await table.localPaths(snapshot.files),
     columns: snapshot.columns,
-    orderBy: [...keys, 'cutoff'],
+    orderBy: keys,
     ...(select ? { select } : {}),
     ...(flags.where === undefined ? {} : { where: flags.where }),
-    ...(flags.latest ? { latest: { keys, order: 'cutoff' } } : {}),
-    ...(limit === undefined ? {} : { limit }),
+    ...(flags.latest ? { latest: { keys: keys.slice(0, -1), order: 'cutoff' } } : {}),
+    ...(limit === undefined ? (isShown ? { limit: ON_SCREEN + 1 } : {}) : { limit }),
   }
-  const columns = select ? select.map(name => snapshot.columns.find(column => column.name === name)!) : snapshot.columns
-  if (format === 'parquet') await parquet(engine, query, flags.output)
-  else {
-    const pieces = format === 'arrow' ? engine.queryArrow(query) : textPieces(engine, query, columns, format)
-    if (flags.output === undefined) await pipeline(pieces, process.stdout, { end: false })
-    else await outputFile(flags.output, path => pipeline(pieces, createWriteStream(path)))
-  }
+  const columns = select ? select.map(column => snapshot.columns.find(other => other.name === column)!) : snapshot.columns
+  if (format === 'parquet') await parquet(engine, query, flags.output, scratchDir)
+  else if (format === 'table') await write(tableLines(engine, query, columns, isShown ? ON_SCREEN : undefined), flags.output)
+  else await write(format === 'arrow' ? engine.queryArrow(query) : textPieces(engine, query, columns, format), flags.output)
+  if (flags.output !== undefined) note(`${name}@${snapshot.version}: written to ${flags.output} as ${format}`)
   return EXIT.done
 }
 
-async function parquet(engine: Engine, query: Query, output: string | undefined): Promise<void> {
+/** What is asked for, else what the file's name says, else JSON into a file and a table onto a screen. */
+function formatOf({ format, json, output }: Flags): string {
+  const named = output === undefined ? undefined : EXTENSIONS[extname(output).toLowerCase()]
+  const chosen = format ?? (json ? 'json' : output === undefined ? 'table' : (named ?? 'json'))
+  if (FORMATS.includes(chosen)) return chosen
+  throw new DefinitionError('definition.format', `--format: there is no format \`${chosen}\``, {
+    hint: `Formats are ${FORMATS.join(', ')}.`,
+  })
+}
+
+function selectedNames(text: string | undefined, columns: readonly TableColumn[]): string[] | undefined {
+  const names = text?.split(',').map(name => name.trim())
+  for (const [at, name] of names?.entries() ?? []) {
+    if (!columns.some(column => column.name === name)) {
+      const hint = nearest(
+        name,
+        columns.map(column => column.name),
+      )
+      throw new DefinitionError('definition.column', `--columns: there is no column \`${name}\``, { hint })
+    }
+    if (names!.indexOf(name) !== at) {
+      throw new DefinitionError('definition.column', `--columns: \`${name}\` is named twice`, { hint: 'Name each column once.' })
+    }
+  }
+  return names
+}
+
+async function write(pieces: AsyncIterable<string | Uint8Array>, output: string | undefined): Promise<void> {
+  if (output === undefined) await pipeline(pieces, process.stdout, { end: false })
+  else await outputFile(output, path => pipeline(pieces, createWriteStream(path)))
+}
+
+async function parquet(engine: Engine, query: Query, output: string | undefined, scratchDir: string): Promise<void> {
   if (output !== undefined) return outputFile(output, path => engine.queryParquet(query, path))
   if (process.stdout.isTTY)
     throw new DefinitionError('definition.output', 'Parquet is not for a terminal', {
       hint: 'Name a file with --output, or use a pipe.',
     })
-  const path = join(tmpdir(), `quern-read-${process.pid}.parquet`)
+  const path = join(scratchDir, 'read.parquet')
   try {
     await engine.queryParquet(query, path)
     await pipeline(createReadStream(path), process.stdout, { end: false })
@@ -69,28 +101,58 @@ async function parquet(engine: Engine, query: Query, output: string | undefined)
   }
 }
 
+/** Rows that a table's widths are taken from; longer cells behind them push their line out. */
+const MEASURED = 1000
+const TO_THE_LEFT = ['string', 'timestamp', 'boolean', 'date']
+
+/** @param most so many rows are shown, and whether there are more is said */
+async function* tableLines(
+  engine: Engine,
+  query: Query,
+  columns: readonly TableColumn[],
+  most: number | undefined,
+): AsyncIterable<string> {
+  const header = columns.map(({ name }) => name)
+  const right = new Set(columns.flatMap(({ type }, at) => (TO_THE_LEFT.includes(type.kind) ? [] : [at])))
+  let waiting: string[][] | undefined = []
+  let widths: number[] = []
+  const begin = (rows: string[][]): string => {
+    widths = columnWidths(header, rows)
+    return [strong(alignedLine(header, widths, right)), ...rows.map(row => alignedLine(row, widths, right)), ''].join('\n')
+  }
+  let shown = 0
+  for await (const batch of engine.query(query)) {
+    const rows = Array.from({ length: batch.rows }, (_, row) =>
+      columns.map(({ type }, at) => cellText(batch.columns[at]![row]!, type.kind === 'timestamp')),
+    ).slice(0, most === undefined ? undefined : most - shown)
+    const isMore = most !== undefined && shown + batch.rows > most
+    shown += rows.length
+    if (waiting) waiting.push(...rows)
+    else yield `${rows.map(row => alignedLine(row, widths, right)).join('\n')}\n`
+    if (waiting && waiting.length >= MEASURED) {
+      yield begin(waiting)
+      waiting = undefined
+    }
+    if (isMore) {
+      if (waiting) yield begin(waiting)
+      note(`the first ${most} rows; for more: --limit, --where, --latest, or another --format`)
+      return
+    }
+  }
+  if (waiting) yield begin(waiting)
+}
+
 async function* textPieces(engine: Engine, query: Query, columns: readonly TableColumn[], format: string): AsyncIterable<string> {
   if (format === 'csv') yield `${columns.map(({ name }) => csvField(name)).join(',')}\n`
-  const shown: string[][] = []
   for await (const batch of engine.query(query)) {
     const lines: string[] = []
     for (let row = 0; row < batch.rows; row++) {
       const values = columns.map((_, at) => batch.columns[at]![row]!)
-      if (format === 'table') shown.push(values.map((value, at) => cellText(value, columns[at]!.type.kind === 'timestamp')))
-      else if (format === 'csv') lines.push(values.map((value, at) => csvValue(value, columns[at]!)).join(','))
+      if (format === 'csv') lines.push(values.map((value, at) => csvValue(value, columns[at]!)).join(','))
       else lines.push(jsonText(Object.fromEntries(values.map((value, at) => [columns[at]!.name, plain(value, columns[at]!)]))))
     }
     if (lines.length > 0) yield `${lines.join('\n')}\n`
   }
-  if (format !== 'table') return
-  const right = new Set(
-    columns.flatMap(({ type }, at) => (['string', 'timestamp', 'boolean', 'date'].includes(type.kind) ? [] : [at])),
-  )
-  yield `${tableText(
-    columns.map(({ name }) => name),
-    shown,
-    right,
-  )}\n`
 }
 
 /** A number that JSON lacks becomes text. */

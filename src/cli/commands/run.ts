@@ -1,10 +1,9 @@
 /** `quern run`: a line for each feature set, whatever its outcome. */
-import { EXIT, QuernError, worstExitCode } from '../../domain/errors.ts'
-import type { FeatureSet } from '../../domain/featureSet.ts'
-import { loadDefinitions } from '../../registry.ts'
+import type { TableStore } from '../../domain/tableStore.ts'
 import { runFeatureSet } from '../../run/runFeatureSet.ts'
 import type { CommandContext } from '../command.ts'
-import { defectText, errorText, isExpected } from '../errorText.ts'
+import type { SetFailure } from '../eachSet.ts'
+import { eachSet } from '../eachSet.ts'
 import { shareFlag, untilFlag } from '../flags.ts'
 import { note, printJson, printLine } from '../output.ts'
 import { progressLine } from '../progress.ts'
@@ -15,55 +14,42 @@ export async function run({ app: build, args, flags }: CommandContext): Promise<
   const app = await build()
   const until = untilFlag(flags.until, app.now())
   const maxRejected = shareFlag(flags.maxRejected)
-  const sets = await loadDefinitions(app.config.projectDir, args)
-  const codes: number[] = []
-  for (const set of sets) {
-    const startedAt = app.now()
-    const seconds = (): number => Number(app.now() - startedAt) / 1e6
-    const progress = progressLine(set.name, !app.config.plain, app.now)
-    try {
-      const result = await runFeatureSet(set, app, {
-        until,
-        full: flags.full === true,
-        acceptLoss: flags.acceptLoss === true,
-        maxRejected,
-        onProgress: progress.show,
-        signal: app.signal,
-      })
-      progress.clear()
+  let startedAt = app.now()
+  const seconds = (): number => Number(app.now() - startedAt) / 1e6
+  return eachSet(
+    app,
+    args,
+    async set => {
+      startedAt = app.now()
+      const progress = progressLine(set.name, !app.config.plain, app.now)
+      const options = { until, full: flags.full === true, maxRejected, acceptLoss: flags.acceptLoss === true, signal: app.signal }
+      const result = await runFeatureSet(set, app, { ...options, onProgress: progress.show }).finally(progress.clear)
       if (flags.json) printJson(runJson(set, result, seconds()))
       else printLine(runText(set, result, seconds()))
       for (const range of result.pending) note(pendingText(set.name, range))
-      codes.push(EXIT.done)
-    } catch (error) {
-      progress.clear()
-      if (app.signal.aborted) throw error
-      if (flags.json) printJson(await failedLine(set, error as Error, app.store, seconds()))
-      note(isExpected(error) ? errorText(error) : defectText(error))
-      codes.push(isExpected(error) ? error.exitCode : EXIT.defect)
-    }
-  }
-  return worstExitCode(codes)
+    },
+    async failure => {
+      if (flags.json) printJson(await failedLine(failure, app.store, seconds()))
+    },
+  )
 }
 
-async function failedLine(
-  set: FeatureSet,
-  error: Error,
-  store: { table(path: string): { snapshot(at: 'latest'): Promise<{ version: number } | undefined> } },
-  seconds: number,
-): Promise<object> {
-  const latest = await store
-    .table(`features/${set.name}`)
-    .snapshot('latest')
-    .catch(() => undefined)
-  const { code, hint, values }: Partial<QuernError> = error instanceof QuernError ? error : { code: 'defect.unexpected' }
-  const count = (name: string): number => (typeof values?.[name] === 'number' ? (values[name] as number) : 0)
+async function failedLine({ name, error, code, hint }: SetFailure, store: TableStore, seconds: number): Promise<object> {
+  const latest =
+    name === null
+      ? undefined
+      : await store
+          .table(`features/${name}`)
+          .snapshot('latest')
+          .catch(() => undefined)
+  const values = (error as { values?: Record<string, unknown> }).values ?? {}
+  const count = (value: unknown): number => (typeof value === 'number' ? value : 0)
   return {
-    name: set.name,
+    name,
     outcome: code === 'transient.conflict' ? 'conflict' : 'failed',
     version: latest?.version ?? null,
-    rowsRead: count('rowsRead'),
-    rowsRejected: count('rowsRejected'),
+    rowsRead: count(values.rowsRead),
+    rowsRejected: count(values.rowsRejected),
     rowsWritten: 0,
     cutoffs: { from: null, to: null, count: 0 },
     through: null,

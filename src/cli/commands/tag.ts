@@ -9,7 +9,12 @@ export async function tag({ app: build, args, flags }: CommandContext): Promise<
   const [ref, name] = args as [string, string]
   if (!/^[a-z][a-z0-9._-]*$/i.test(name)) {
     throw new DefinitionError('definition.tag', `\`${name}\` is no name for a tag`, {
-      hint: 'Tags are letters, digits, `.`, `_` and `-`, from a letter on.',
+      hint: 'Tags begin with a letter and hold letters, digits, `.`, `_` and `-`.',
+    })
+  }
+  if (name === 'latest') {
+    throw new DefinitionError('definition.tag', '`latest` cannot be a tag', {
+      hint: 'The latest version is what the name alone means. Choose another word.',
     })
   }
   const { table, snapshot, name: set } = await resolveRef(store, ref)

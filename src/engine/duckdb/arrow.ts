@@ -16,19 +16,23 @@ export async function* arrowStream(
 ): AsyncIterable<Uint8Array> {
   const arrow = await import('apache-arrow')
   const schema = new arrow.Schema(columns.map(({ name, type }) => new arrow.Field(name, arrowType(arrow, type), true)))
-  const result = await connection.stream(sql)
-  const batches = async function* (): AsyncIterable<Arrow.RecordBatch> {
-    let some = false
-    for (;;) {
-      const chunk = await result.fetchChunk()
-      if (!chunk || chunk.rowCount === 0) break
-      some = true
-      yield recordBatch(arrow, schema, columns, chunk)
+  // What the writer has written since it was last asked: a batch at a time, so that memory stays bounded.
+  const written: Uint8Array[] = []
+  class Sink extends arrow.AsyncByteQueue {
+    override write(bytes: ArrayBufferLike | ArrayBufferView): void {
+      written.push(arrow.util.toUint8Array(bytes))
     }
-    // A stream without a batch would lack its schema.
-    if (!some) yield new arrow.RecordBatch(schema)
   }
-  yield* await arrow.RecordBatchStreamWriter.writeAll(batches())
+  const writer = new arrow.RecordBatchStreamWriter().reset(new Sink() as never, schema)
+  const result = await connection.stream(sql)
+  for (;;) {
+    const chunk = await result.fetchChunk()
+    if (!chunk || chunk.rowCount === 0) break
+    writer.write(recordBatch(arrow, schema, columns, chunk))
+    yield* written.splice(0)
+  }
+  writer.finish()
+  yield* written.splice(0)
 }
 
 function arrowType(arrow: typeof Arrow, type: ColumnType): Arrow.DataType {

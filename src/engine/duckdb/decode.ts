@@ -222,7 +222,23 @@ export function textValue(field: Field, text: string | null, zone: string | unde
       return new RegExp(NUMBER).test(text) ? Number(text) : text
     case 'date': {
       const instant = instantOfText(text, zone)
-      return instant === undefined ? text : dateOf(instant)
+      if (instant !== undefined) return dateOf(instant)
+      // Left to itself `z.coerce.date()` would take what JavaScript guesses, in the zone of whatever machine this is.
+      return field.coerce ? new Unreadable(text) : text
     }
+  }
+}
+
+/** A text that is no instant, as a date that is none: zod refuses it in its own words. */
+class Unreadable extends Date {
+  readonly #text: string
+
+  constructor(text: string) {
+    super(Number.NaN)
+    this.#text = text
+  }
+
+  override toString(): string {
+    return this.#text
   }
 }

@@ -1,8 +1,10 @@
 /** The embedded engine: DuckDB in this process, on local files. */
 import type { Engine, Query } from '../../domain/engine.ts'
+import type { DefinitionError } from '../../domain/errors.ts'
 import { arrowStream } from './arrow.ts'
 import { compareTables } from './compareTables.ts'
 import { compute } from './compute.ts'
+import { evaluationError } from './condition.ts'
 import { inspectInputs } from './inspect.ts'
 import { mergeTiles, read } from './reading.ts'
 import { rowWriter } from './rowWriter.ts'
@@ -28,12 +30,14 @@ export function duckdbEngine(options: DuckDBOptions): Engine {
     inspect: (source, inputs) => session.use(connection => inspectInputs(connection, source, inputs)),
 
     read: (reading, readOptions) =>
-      session.use(connection => read(connection, reading, { ...readOptions, scratchDir }), readOptions.signal),
+      session.use(connection => read(connection, reading, { ...readOptions, scratchDir }), { signal: readOptions.signal }),
 
     mergeTiles: (set, tiles) => session.use(connection => mergeTiles(connection, set, tiles, scratchDir)),
 
     compute: (computation, computeOptions) =>
-      session.use(connection => compute(connection, computation, { ...computeOptions, scratchDir }), computeOptions.signal),
+      session.use(connection => compute(connection, computation, { ...computeOptions, scratchDir }), {
+        signal: computeOptions.signal,
+      }),
 
     writeRows: async columns => rowWriter(await session.anotherConnection(), columns, scratchDir),
 
@@ -42,13 +46,19 @@ export function duckdbEngine(options: DuckDBOptions): Engine {
         count(connection, `SELECT count(*) FROM (SELECT DISTINCT * FROM (${await tableQuerySql(connection, query)}))`),
       ),
 
-    query: query => session.stream(async connection => queryBatches(connection, await tableQuerySql(connection, query))),
+    query: query =>
+      session.stream(async connection => queryBatches(connection, await tableQuerySql(connection, query)), explained(query)),
 
     queryArrow: query =>
-      session.stream(async connection => arrowStream(connection, await tableQuerySql(connection, query), selectedColumns(query))),
+      session.stream(
+        async connection => arrowStream(connection, await tableQuerySql(connection, query), selectedColumns(query)),
+        explained(query),
+      ),
 
     queryParquet: (query, path) =>
-      session.use(async connection => exportParquet(connection, await tableQuerySql(connection, query), path)),
+      session.use(async connection => exportParquet(connection, await tableQuerySql(connection, query), path), {
+        explain: explained(query),
+      }),
 
     stageQuery: query =>
       session.use(async connection =>
@@ -59,6 +69,11 @@ export function duckdbEngine(options: DuckDBOptions): Engine {
 
     close: () => session.close(),
   }
+}
+
+/** What fails while a condition is evaluated is the condition's fault. */
+function explained({ where }: Query): (error: unknown) => DefinitionError | undefined {
+  return error => (where !== undefined && error instanceof Error ? evaluationError(where, error) : undefined)
 }
 
 function selectedColumns({ columns, select }: Query): Query['columns'] {

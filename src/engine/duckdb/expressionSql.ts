@@ -1,5 +1,6 @@
 /** Expressions on columns, printed as DuckDB SQL over the relation of decoded rows. */
 import type { ColumnType } from '../../domain/columnType.ts'
+import { InvariantError } from '../../domain/errors.ts'
 import type { Comparison, Expression, Literal } from '../../domain/expression.ts'
 import type { Field } from '../../domain/schema.ts'
 import { literal } from './sql.ts'
@@ -103,6 +104,8 @@ export function expressionSql(expression: Expression, columns: RowColumns): stri
         : `(${sql(expression.of)} IN (${expression.values.map(literalSql).join(', ')}))`
     case 'between':
       return `(${sql(expression.of)} BETWEEN ${sql(expression.low)} AND ${sql(expression.high)})`
+    case 'none':
+      throw new InvariantError('defect.expression', `an expression of ${expression.given} was never checked`)
     case 'startsWith':
       return `starts_with(${sql(expression.of)}, ${literal(expression.prefix)})`
   }

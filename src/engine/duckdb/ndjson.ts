@@ -6,7 +6,7 @@ import { DefinitionError } from '../../domain/errors.ts'
 import type { Field } from '../../domain/schema.ts'
 import type { PinnedFile } from '../../domain/source.ts'
 import { fromDate, parseInstant } from '../../domain/time.ts'
-import { dateOf, textValue } from './decode.ts'
+import { textValue } from './decode.ts'
 import { RowColumns, sqlType } from './expressionSql.ts'
 import { bytesOf } from './fileBytes.ts'
 import { folderValue, unreadable } from './fileGroups.ts'
@@ -150,19 +150,7 @@ function decodeValue(field: Field, seen: Record<string, unknown>, zone: string |
     // Left to itself JavaScript would read a time without an offset in the zone of whatever machine this is.
     const instant = instantOfText(value, zone)
     if (instant !== undefined) instants.set(name, instant)
-    seen[name] = instant === undefined ? new Unreadable(value) : dateOf(instant)
-  }
-}
-
-/** A text that is no instant, as a date that is none: zod refuses it in its own words. */
-class Unreadable extends Date {
-  readonly #text: string
-  constructor(text: string) {
-    super(Number.NaN)
-    this.#text = text
-  }
-  override toString(): string {
-    return this.#text
+    seen[name] = textValue(field, value, zone)
   }
 }
 

@@ -1,6 +1,7 @@
 /** From a source's files to one relation of decoded and judged rows. */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { DataError } from '../../domain/errors.ts'
+import { nearest } from '../../domain/nearest.ts'
 import type { Field } from '../../domain/schema.ts'
 import type { PinnedFile, SourceDefinition } from '../../domain/source.ts'
 import { EARLIEST_INSTANT, LATEST_INSTANT } from '../../domain/time.ts'
@@ -101,15 +102,19 @@ export function decodedGroups(source: SourceDefinition, groups: readonly FileGro
 
 function missingColumn(field: Field, group: FileGroup, where: string): DataError {
   const names = [...group.columns.keys()]
-  const alike = names.find(name => name.toLowerCase() === field.name.toLowerCase())
+  const [only] = names
+  const delimiter = names.length === 1 ? [';', '\t', '|', ','].find(sign => only!.includes(sign)) : undefined
+  const alike = nearest(field.name, names)
+  const hint =
+    delimiter !== undefined
+      ? `Its fields seem to be separated by ${JSON.stringify(delimiter)}: declare csv: { delimiter: ${JSON.stringify(delimiter)} }.`
+      : alike.startsWith('Did you mean')
+        ? `${alike} Names are case-sensitive, and the schema's must be the file's.`
+        : 'Name the column as the file does; make it `.optional()` only if files may lack it.'
   return new DataError(
     'data.missing-column',
     `${where}: column \`${field.name}\` is missing; the file has ${names.map(name => `\`${name}\``).join(', ')}`,
-    {
-      hint: alike
-        ? `Names are case-sensitive: did you mean \`${alike}\`?`
-        : 'Name the column as the file does, or make it `.optional()` in the schema.',
-    },
+    { hint },
   )
 }
 

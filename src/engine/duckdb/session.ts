@@ -13,6 +13,8 @@ export interface DuckDBOptions {
   scratchDir: string
 }
 
+type Explain = (error: unknown) => QuernError | undefined
+
 /** Room that the engine takes beside what its own limit counts: file buffers, strings in flight, statistics. */
 const UNCOUNTED_SHARE = 0.1
 
@@ -32,7 +34,7 @@ export class DuckDBSession {
 
   async #open(): Promise<{ instance: DuckDBInstance; connection: DuckDBConnection }> {
     const { DuckDBInstance } = await import('@duckdb/node-api')
-    await mkdir(this.options.scratchDir, { recursive: true })
+    await mkdir(this.options.scratchDir, { recursive: true, mode: 0o700 })
     const instance = await DuckDBInstance.create(':memory:', {
       threads: String(this.options.threads),
       memory_limit: `${Math.floor((this.options.memory * (1 - UNCOUNTED_SHARE)) / 1024)}KiB`,
@@ -47,8 +49,14 @@ export class DuckDBSession {
     return { instance, connection }
   }
 
-  /** Runs `work` on the connection; an abort interrupts the engine, and its errors come out as quern's. */
-  async use<T>(work: (connection: DuckDBConnection) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  /**
+   * Runs `work` on the connection; an abort interrupts the engine, and its errors come out as quern's. `explain` may know better what
+   * an error means.
+   */
+  async use<T>(
+    work: (connection: DuckDBConnection) => Promise<T>,
+    { signal, explain }: { signal?: AbortSignal; explain?: Explain } = {},
+  ): Promise<T> {
     signal?.throwIfAborted()
     const connection = await this.connection()
     const interrupt = (): void => connection.interrupt()
@@ -57,18 +65,18 @@ export class DuckDBSession {
       return await work(connection)
     } catch (error) {
       signal?.throwIfAborted()
-      throw translated(error, this.options)
+      throw explain?.(error) ?? translated(error, this.options)
     } finally {
       signal?.removeEventListener('abort', interrupt)
     }
   }
 
   /** As `use`, for results that come piece by piece. */
-  async *stream<T>(begin: (connection: DuckDBConnection) => Promise<AsyncIterable<T>>): AsyncIterable<T> {
+  async *stream<T>(begin: (connection: DuckDBConnection) => Promise<AsyncIterable<T>>, explain?: Explain): AsyncIterable<T> {
     try {
       yield* await begin(await this.connection())
     } catch (error) {
-      throw translated(error, this.options)
+      throw explain?.(error) ?? translated(error, this.options)
     }
   }
 

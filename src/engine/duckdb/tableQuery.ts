@@ -1,24 +1,27 @@
 /** Rows of a table's version: the query in SQL, and its result as plain cells or as a file. */
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
 import type { Query, RowBatch, Value } from '../../domain/engine.ts'
-import { DefinitionError } from '../../domain/errors.ts'
+import { checkCondition } from './condition.ts'
 import { sqlType } from './expressionSql.ts'
 import { fileList, identifier, literal } from './sql.ts'
 
 /** The query as one SELECT. Raises a DefinitionError where its condition is not one read-only expression on its columns. */
 export async function tableQuerySql(connection: DuckDBConnection, query: Query): Promise<string> {
-  const from = rowsSql(query)
-  if (query.where !== undefined) await checkCondition(connection, query.where, from)
+  const from = query.latest ? latestSql(query) : rowsSql(query)
+  if (query.where !== undefined) await checkCondition(connection, query.where, query.columns)
   const selected = query.select ?? query.columns.map(({ name }) => name)
   const clauses = [`SELECT ${selected.map(identifier).join(', ')} FROM (${from})`]
   if (query.where !== undefined) clauses.push(`WHERE (${query.where}\n)`)
-  if (query.latest) {
-    const by = query.latest.keys.map(identifier).join(', ')
-    clauses.push(`QUALIFY row_number() OVER (PARTITION BY ${by} ORDER BY ${identifier(query.latest.order)} DESC) = 1`)
-  }
   if (query.orderBy) clauses.push(`ORDER BY ${query.orderBy.map(identifier).join(', ')}`)
   if (query.limit !== undefined) clauses.push(`LIMIT ${query.limit}`)
   return clauses.join(' ')
+}
+
+/** Of each entity the last row, whatever is asked of it afterwards. */
+function latestSql(query: Query): string {
+  const { keys, order } = query.latest!
+  const by = keys.map(identifier).join(', ')
+  return `SELECT * FROM (${rowsSql(query)}) QUALIFY row_number() OVER (PARTITION BY ${by} ORDER BY ${identifier(order)} DESC) = 1`
 }
 
 /** All rows with all columns, typed as the table says, also where a file was written before a column was added. */
@@ -26,25 +29,6 @@ function rowsSql({ paths, columns }: Query): string {
   const typed = `SELECT ${columns.map(({ name, type }) => `NULL::${sqlType(type)} AS ${identifier(name)}`).join(', ')} LIMIT 0`
   if (paths.length === 0) return typed
   return `(${typed}) UNION ALL BY NAME SELECT * FROM read_parquet(${fileList(paths)}, union_by_name = true, hive_partitioning = false)`
-}
-
-async function checkCondition(connection: DuckDBConnection, where: string, from: string): Promise<void> {
-  const refused = (reason: string, cause?: unknown): never => {
-    throw new DefinitionError('definition.where', `--where: \`${where}\` ${reason}`, {
-      hint: "Write one condition on the table's columns, such as \"flights_1d > 10 AND origin = 'ATL'\".",
-      cause,
-    })
-  }
-  const statement = `SELECT 1 FROM (${from}) WHERE (${where}\n)`
-  try {
-    const extracted = await connection.extractStatements(statement)
-    if (extracted.count !== 1) refused('is more than one expression')
-    await connection.prepare(statement)
-  } catch (error) {
-    if (error instanceof DefinitionError) throw error
-    const message = (error as Error).message.split('\n').filter(line => line !== '' && !/^(LINE \d|\s*\^)/.test(line))
-    refused(`is no condition on this table: ${message.join(' ')}`, error)
-  }
 }
 
 export async function* queryBatches(connection: DuckDBConnection, sql: string): AsyncIterable<RowBatch> {
