@@ -1,12 +1,6 @@
 /** The program: the only place that ends the process. */
-import { Command, CommanderError } from 'commander'
-import type { App } from '../app.ts'
 import { EXIT } from '../domain/errors.ts'
-import { VERSION } from '../version.ts'
-import type { CommandRow, Flags } from './command.ts'
-import { COMMANDS } from './commands.ts'
-import { defectText, errorText, isExpected } from './errorText.ts'
-import { note } from './output.ts'
+import { runProgram } from './program.ts'
 
 /** Milliseconds from a signal to the end, whatever is under way. */
 const PATIENCE = 10_000
@@ -30,66 +24,4 @@ process.stdout.on('error', error => {
   throw error
 })
 
-process.exitCode = await main()
-
-async function main(): Promise<number> {
-  const program = new Command('quern')
-    .description('Grinds raw events into features: time-correct, validated, versioned.')
-    .version(VERSION)
-    .exitOverride()
-    .showHelpAfterError('(see --help)')
-    .configureOutput({ writeErr: text => process.stderr.write(text) })
-  let code: number = EXIT.done
-  for (const row of COMMANDS) {
-    const command = program.command(`${row.name} ${row.args}`.trim()).summary(row.summary).description(row.summary)
-    command
-      .exitOverride()
-      .option('--json', 'one JSON document a line')
-      .option('--store <uri>', 'where tables live; default file:.quern')
-    for (const [flag, description] of row.flags) command.option(flag, description)
-    command.action(async () => {
-      code = await runCommand(
-        row,
-        command.processedArgs.flat().filter(arg => arg !== undefined),
-        command.opts<Flags>(),
-      )
-    })
-  }
-  try {
-    await program.parseAsync()
-    return code
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.definition
-    throw error
-  }
-}
-
-async function runCommand(row: CommandRow, args: string[], flags: Flags): Promise<number> {
-  let app: App | undefined
-  try {
-    const command = await row.load()
-    return await command({
-      args,
-      flags,
-      app: async () => {
-        const { createApp } = await import('../app.ts')
-        app = await createApp(flags.store === undefined ? {} : { store: flags.store }, interrupted.signal)
-        return app
-      },
-    })
-  } catch (error) {
-    return report(error)
-  } finally {
-    await app?.close()
-  }
-}
-
-/** Says what went wrong on stderr; answers the exit code. */
-function report(error: unknown): number {
-  if (interrupted.signal.aborted) {
-    note('interrupted: nothing half-done is visible, the next run carries on')
-    return exitOnInterrupt
-  }
-  note(isExpected(error) ? errorText(error) : defectText(error))
-  return isExpected(error) ? error.exitCode : EXIT.defect
-}
+process.exitCode = await runProgram(process.argv.slice(2), { signal: interrupted.signal, exitCode: () => exitOnInterrupt })

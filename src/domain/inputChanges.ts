@@ -15,7 +15,7 @@ export interface InputChanges {
   fresh: PinnedFile[]
   /** What files held before that hold something else now. */
   changed: Member[]
-  /** Their content is nowhere to be found; they still stand in their batches. */
+  /** Their content is nowhere to be found; they still stand in their batches, as the same objects. */
   gone: Member[]
 }
 
@@ -53,12 +53,14 @@ export function compareInputs(recorded: readonly Batch[], now: PinnedInputs): In
   return {
     batches: batches
       .filter(({ files }) => files.length > 0)
-      .map(batch => ({ ...batch, files: batch.files.map(file => ({ ...(found.get(file) ?? file), span: file.span })) })),
+      .map(batch => ({ ...batch, files: batch.files.map(file => asFound(file, found.get(file))) })),
     fresh: now.files.filter(file => fresh.includes(file)),
     changed,
     gone: missing.filter(({ file }) => !dropped.has(file)),
   }
 }
+
+const asFound = (file: ReadFile, now: PinnedFile | undefined): ReadFile => (now ? { ...now, span: file.span } : file)
 
 /** A batch of other files: what was gathered of its own no longer fits. */
 export function withFiles(batch: Batch, files: readonly ReadFile[]): Batch {

@@ -2,7 +2,7 @@
 
 import type { InputChanges } from './inputChanges.ts'
 import { changesText } from './inputChanges.ts'
-import type { PlanRequest } from './plan.ts'
+import type { ListedStale, PlanRequest } from './plan.ts'
 import { hull } from './ranges.ts'
 import type { Instant } from './time.ts'
 import { formatInstantShort } from './time.ts'
@@ -20,7 +20,16 @@ export function staleReason({ changed, fresh }: InputChanges, count: number, isB
   return fresh.length > changed.length ? `late rows, ${files}: ${stale}` : `${files}: ${stale}`
 }
 
-export function unchangedReason({ set, basis, changes }: PlanRequest, through: Instant): string {
+/** Of files that are gone, some of which the cutoffs that are computed would have needed; undefined where none is. */
+export function goneReason({ gone }: InputChanges, lost: number): string | undefined {
+  if (lost > 0) return `without the rows of ${lost === 1 ? '1 file that is' : `${lost} files that are`} gone`
+  return gone.length === 0 ? undefined : gone.length === 1 ? '1 file is gone' : `${gone.length} files are gone`
+}
+
+export function unchangedReason(
+  { set, basis, changes }: PlanRequest,
+  { through, listed }: { through: Instant; listed: readonly ListedStale[] },
+): string {
   if (basis.kind !== 'extend') return changes.fresh.length === 0 ? 'the source is empty' : 'no cutoff that is due holds a row'
   if (basis.description !== set.description) return 'only the description changed: unchanged'
   const last = hull(basis.published)
@@ -30,10 +39,13 @@ export function unchangedReason({ set, basis, changes }: PlanRequest, through: I
       : 'no cutoff that is due holds a row'
   const words = changesText(changes)
   if (words !== undefined) {
+    const its = changes.fresh.length + changes.gone.length === 1 ? 'its' : 'their'
     const counts =
-      set.late === 'asKnown'
+      set.late === 'asKnown' && changes.fresh.length > 0
         ? 'what is known late counts from the next cutoff on'
-        : 'no cutoff that is due or published needs their rows'
+        : listed.some(({ backfill }) => backfill !== undefined)
+          ? `${its} rows came later than \`lateness\` allows`
+          : `no cutoff that is ${changes.fresh.length > 0 ? 'due or published' : 'due or stale'} needs ${its} rows`
     return `same definition, ${words}, and ${counts}`
   }
   const files = changes.batches.reduce((sum, { files: own }) => sum + own.length, 0)

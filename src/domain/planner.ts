@@ -6,7 +6,7 @@ import type { FeatureSet } from './featureSet.ts'
 import type { Member } from './inputChanges.ts'
 import { withFiles } from './inputChanges.ts'
 import type { Basis, ListedStale, Plan, PlanRequest, Toucher } from './plan.ts'
-import { countText, staleReason, unchangedReason } from './planWords.ts'
+import { countText, goneReason, staleReason, unchangedReason } from './planWords.ts'
 import type { CutoffRange, CutoffRanges } from './ranges.ts'
 import { AFTER_ALL, ALL, BEFORE_ALL, hull, intersect, isEmpty, NONE, subtract, union } from './ranges.ts'
 import type { Instant } from './time.ts'
@@ -55,12 +55,13 @@ export function planRun(request: PlanRequest): Plan {
   const held = union(...batches.map(batch => cutoffsHeldBy(set, spanOf(batch.files))))
   const dueHeld = intersect(due, held)
   if (isEmpty(dueHeld) && isEmpty(stale) && !basis.restored) {
-    return { outcome: 'unchanged', reason: unchangedReason(request, through), through, listed }
+    return { outcome: 'unchanged', reason: unchangedReason(request, { through, listed }), through, listed }
   }
   const staleHeld = intersect(stale, union(held, rangesOf(set, listed)))
   const why = staleReason(changes, countCutoffs(set, staleHeld), only !== undefined)
   const dueText = countText(countCutoffs(set, dueHeld), 'due')
   const parts = basis.kind === 'extend' ? [basis.why, dueText, isEmpty(stale) ? undefined : why] : [basis.why]
+  parts.push(goneReason(changes, lost.files.length))
   return {
     outcome: 'run',
     reason: parts.filter(part => part !== undefined).join(', '),
