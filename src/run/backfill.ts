@@ -39,10 +39,16 @@ export async function* backfill(
   const end = least(gridCeil(set, to), dueCutoff(set, until) + set.every)
   const chunk = gridCeil({ ...set, offset: 0n }, wanted ?? greatest(longestWindow(set), DAY))
   const request = { from: formatInstant(from), to: formatInstant(gridCeil(set, to)) }
-  for (let at = await resumedAt(set, table, request, from); at < end; at += chunk) {
+  const begin = await resumedAt(set, table, request, from)
+  // Once a commit says how far the range has come another must say that it is done, or the same range would go on there for ever.
+  let isBegun = begin > from
+  for (let at = begin; at < end; at += chunk) {
     const part = { from: at, to: least(at + chunk, end) }
-    const record = { ...request, done: formatInstant(part.to) }
-    const result = await runFeatureSet(set, parts, { ...rest, until, full: false, backfill: { chunk: part, record } })
+    const isLast = part.to === end
+    const record = { ...request, done: isLast ? request.to : formatInstant(part.to) }
+    const backfill = { chunk: part, record, conclude: isLast && isBegun }
+    const result = await runFeatureSet(set, parts, { ...rest, until, full: false, backfill })
+    isBegun ||= result.outcome === 'committed'
     yield { ...result, chunk: part }
   }
 }
@@ -60,9 +66,12 @@ async function requireSameDefinition(set: FeatureSet, table: Table): Promise<voi
   )
 }
 
+/** So many versions are looked through for the backfill that was interrupted. */
+const LOOKED_THROUGH = 1000
+
 /** Where an interrupted backfill of the same range has got to. */
 async function resumedAt(set: FeatureSet, table: Table, request: { from: string; to: string }, from: Instant): Promise<Instant> {
-  for await (const { operation, lineage: recorded } of table.history()) {
+  for await (const { operation, lineage: recorded } of table.history(LOOKED_THROUGH)) {
     const lineage = lineageOf(recorded)
     if (operation === 'rebuild' || lineage?.definition.fingerprint !== set.fingerprint) return from
     const { backfill: before } = lineage

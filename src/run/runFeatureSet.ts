@@ -23,8 +23,8 @@ export interface RunOptions extends ReadingOptions {
   until: Instant
   full: boolean
   acceptLoss: boolean
-  /** Compute only the cutoffs of `chunk`, and all of them anew. */
-  backfill?: { chunk: CutoffRange; record: NonNullable<Lineage['backfill']> }
+  /** Compute only the cutoffs of `chunk`, and all of them anew. `conclude`: commit that it was done, whatever the rows are. */
+  backfill?: { chunk: CutoffRange; record: NonNullable<Lineage['backfill']>; conclude: boolean }
 }
 
 export interface RunResult {
@@ -71,36 +71,50 @@ async function wasRebuiltSince({ name }: FeatureSet, { store }: Parts, version: 
 /** Undefined where the plan must be made anew. */
 async function attemptRun(set: FeatureSet, parts: Parts, options: RunOptions): Promise<RunResult | undefined> {
   const run = { id: randomUUID(), startedAt: parts.now(), ...(options.backfill ? { backfill: options.backfill.record } : {}) }
+  const trace = (message: string): void => parts.trace(`${set.name}: ${message}`)
   const ground = await groundOf(set, parts, options.full)
+  trace(
+    `builds on ${ground.content ? `version ${ground.content.version}` : 'nothing'}, of ${ground.latest?.version ?? 'no'} latest`,
+  )
   const early = options.backfill ? undefined : nothingDue(set, ground, options.until)
   if (early) return unchanged(ground, undefined, early)
 
   const source = parts.sourceOf(set)
   const inputs = await source.pin(ground.recorded.batches.flatMap(({ files }) => files))
   const changes = changesOf(ground, inputs)
+  trace(
+    `pinned ${inputs.files.length} files: ${changes.fresh.length} unread, ${changes.changed.length} changed, ${changes.gone.length} gone`,
+  )
   const rejected = new RejectedRows(parts.store.table(`rejected/${set.source.name}`), parts.engine, set, run)
   const fresh = await readFresh(set, parts, options, { ground, changes, rejected })
   if (fresh && (await source.changedSince({ source: set.source.name, files: fresh.files })).length > 0) return undefined
   await rejected.publish()
+  if (fresh) trace(`read ${fresh.result.rowsRead} rows, of which ${fresh.result.rowsRejected} were rejected`)
   const limit = options.maxRejected ?? set.maxRejected
   if (fresh && !fresh.result.tiles) throw tooManyRejected(set, fresh.result, limit, rejected.commonest)
 
   const plan = planRun(planRequest(set, ground, { changes, fresh, ...options }))
+  trace(`planned: ${plan.outcome === 'lost' ? 'needs rows that are gone' : plan.reason}`)
   if (plan.outcome === 'lost') throw inputsLost(set, plan)
   if (plan.outcome === 'unchanged') return unchanged(ground, fresh, plan)
 
   const computed = await computePlan(set, parts, options, { ground, plan, changes, fresh })
   if (!computed) return undefined
   const { rows, restated, cutoffs } = computed.result
+  trace(
+    `computed ${rows} rows, of which ${restated.rows} restate what was published; ${computed.batches.length} batches of input`,
+  )
   // A stale range that turns out to hold what it should is no longer one, and that is worth recording.
   const settled =
-    lengthOf(plan.pending) < lengthOf(ground.basis.pending) || (options.backfill !== undefined && fresh !== undefined)
+    lengthOf(plan.pending) < lengthOf(ground.basis.pending) ||
+    (options.backfill !== undefined && (fresh !== undefined || options.backfill.conclude))
   if (rows === 0 && restated.removed === 0 && !ground.basis.restored && !settled) {
     const reason = `${plan.reason}, and no row is another`
     return unchanged(ground, fresh, { ...plan, reason: hull(plan.stale) ? reason : 'no cutoff that is due holds a row' })
   }
   options.signal.throwIfAborted()
   const committed = await commitPlan(set, parts, run, { ground, plan, fresh, computed })
+  trace(committed.outcome === 'conflict' ? 'another writer was first' : `committed version ${committed.version}`)
   if (committed.outcome === 'conflict') return undefined
   return {
     outcome: 'committed',
@@ -140,7 +154,7 @@ export function planRequest(
     fresh: fresh && { batch: fresh.batch, touched: fresh.result.touched },
     until,
     acceptLoss,
-    ...(backfill ? { only: backfill.chunk } : {}),
+    ...(backfill ? { only: backfill.chunk, conclude: backfill.conclude } : {}),
   }
 }
 
