@@ -70,6 +70,8 @@ export function describeEngine(name: string, make: (options: { scratchDir: strin
           const edges = [
             BEFORE_ALL,
             ...hours.map(hour => gridFloor(set, hour * HOUR)),
+            // Stretches of one cutoff may take a way of their own.
+            ...hours.map(hour => gridFloor(set, hour * HOUR) + set.every),
             gridFloor(set, 20_000n * HOUR) + set.every,
           ]
           const sorted = [...new Set(edges)].sort((a, b) => (a < b ? -1 : 1))

@@ -10,6 +10,7 @@ import { gridSql, placesSql } from './gridSql.ts'
 import { mergedSpansSql, spanStepsSql } from './itemSpansSql.ts'
 import { lateWindows, lateWindowsSql } from './lateSql.ts'
 import { momentsSql } from './momentsSql.ts'
+import { oneCutoffSql } from './oneCutoffSql.ts'
 import { MOMENTS_MACRO } from './partialSql.ts'
 import { replaceRows } from './restate.ts'
 import type { Shape } from './shape.ts'
@@ -97,6 +98,10 @@ async function computeRows(
   const first = from - reachOf(shape.set) - 1n
   const bounds: TileBounds = { first, last: to, carry: shape.lifetime, entities }
   const run = async (sql: string): Promise<void> => void (await connection.run(sql))
+  if (from === to && !shape.asKnown) {
+    await run(`INSERT INTO ${into} ${resultSql(shape, `(${oneCutoffSql(shape, tiles, bounds)})`)}`)
+    return
+  }
   await run(`CREATE OR REPLACE TEMP TABLE tiles AS ${loadedTilesSql(shape, tiles, bounds)}`)
   const steps: string[] = []
   for (const partial of shape.partials.all) {

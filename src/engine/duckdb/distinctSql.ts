@@ -14,7 +14,7 @@ import type { PartialAggregate } from './partials.ts'
 import type { PartialWindow, Shape } from './shape.ts'
 import { tailName, tailsOf, windowsOf } from './shape.ts'
 import type { TileBounds } from './tilesSql.ts'
-import { partSql, tiled, tiledRowsSql } from './tilesSql.ts'
+import { onlySql, partSql, tiled, tiledRowsSql } from './tilesSql.ts'
 
 const BLOCK_BITS = 5
 const BLOCK = 2 ** BLOCK_BITS
@@ -48,19 +48,41 @@ export function itemBlocksSql(shape: Shape, relation: string, partial: PartialAg
 const blockOf = (i: string): string => `((${i} + ${SHIFT}) >> ${BLOCK_BITS})`
 const bitOf = (i: string): string => `(1::BIGINT << ((${i} + ${SHIFT}) & ${BLOCK - 1}))`
 
-/** Blocks of several tile sets as one, with the tiles from `first` to `last` alone; those before as tile `first - 1` where they are carried. */
-export function loadedBlocksSql(shape: Shape, sets: readonly TileSet[], partial: PartialAggregate, bounds: TileBounds): string {
-  const { keys } = shape
-  const tails = tailsOf(shape, partial).map(tail => tailName(partial, tail))
-  const [low, high] = [bounds.first + SHIFT, bounds.last + SHIFT]
+interface BlockRange {
+  lowBlock: bigint
+  highBlock: bigint
+  /** The bits of the first block that lie in the range. */
+  from: bigint
+  /** SQL of those of any block between the two. */
+  mask: string
+}
+
+/** Where the tiles from `first` to `last` lie. */
+function blockRange(first: bigint, last: bigint): BlockRange {
+  const [low, high] = [first + SHIFT, last + SHIFT]
   const [lowBlock, highBlock] = [low >> BigInt(BLOCK_BITS), high >> BigInt(BLOCK_BITS)]
   const whole = 2n ** BigInt(BLOCK) - 1n
   const from = whole & ~((1n << (low % BigInt(BLOCK))) - 1n)
   const upTo = (1n << ((high % BigInt(BLOCK)) + 1n)) - 1n
   const mask = `(CASE WHEN block = ${lowBlock} THEN ${from} ELSE ${whole} END & CASE WHEN block = ${highBlock} THEN ${upTo} ELSE ${whole} END)`
+  return { lowBlock, highBlock, from, mask }
+}
+
+/** SQL of whether a block's word, the column `bits`, has any of the tiles from `first` (undefined: the first of all) to `last`. */
+export function holdsTilesSql(bits: string, first: bigint | undefined, last: bigint): string {
+  const ownBlock = last - ((last + SHIFT) % BigInt(BLOCK))
+  const { lowBlock, highBlock, mask } = blockRange(first ?? ownBlock, last)
+  const held = `block BETWEEN ${lowBlock} AND ${highBlock} AND (${bits} & ${mask}) <> 0`
+  return first === undefined ? `(block < ${lowBlock} OR (${held}))` : `(${held})`
+}
+
+/** Blocks of several tile sets as one, with the tiles from `first` to `last` alone; those before as tile `first - 1` where they are carried. */
+export function loadedBlocksSql(shape: Shape, sets: readonly TileSet[], partial: PartialAggregate, bounds: TileBounds): string {
+  const { keys } = shape
+  const tails = tailsOf(shape, partial).map(tail => tailName(partial, tail))
+  const { lowBlock, highBlock, from, mask } = blockRange(bounds.first, bounds.last)
   const by = [...keys, 'item', 'block']
-  const only = bounds.entities === undefined ? '' : ` SEMI JOIN ${bounds.entities} USING (${keys.join(', ')})`
-  const source = `${partSql(sets, itemsPart(partial))!}${only}`
+  const source = `${partSql(sets, itemsPart(partial))!}${onlySql(shape, bounds)}`
   const parts = [
     `SELECT ${[...by, ...['bits', ...tails].map(name => `${name} & ${mask} AS ${name}`)].join(', ')}
       FROM ${source} WHERE block BETWEEN ${lowBlock} AND ${highBlock}`,

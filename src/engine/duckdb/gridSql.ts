@@ -4,7 +4,7 @@ import type { Shape } from './shape.ts'
 import { lifetimeName, lifetimePartials, tileColumns } from './shape.ts'
 
 /** SQL for the last cutoff whose longest window holds something of tile `i`; null where none does. */
-function aliveSql({ longest }: Shape): string {
+export function aliveSql({ longest }: Shape): string {
   const whole = longest.whole as bigint
   if (longest.tail === 0n) return `i + ${whole - 1n}`
   return whole === 0n ? 'CASE WHEN in_tail THEN i END' : `i + ${whole - 1n} + in_tail::BIGINT`

@@ -76,22 +76,31 @@ export interface TileBounds {
   entities?: string | undefined
 }
 
-/** Tiles of several sets, merged: one row for each entity and tile (and, as known, for each `v` and `u`). */
-export function loadedTilesSql(shape: Shape, sets: readonly TileSet[], bounds: TileBounds): string {
+/** Keeps the rows of the wanted entities, behind a relation in FROM. */
+export const onlySql = ({ keys }: Shape, { entities }: TileBounds): string =>
+  entities === undefined ? '' : ` SEMI JOIN ${entities} USING (${keys.join(', ')})`
+
+/** The tiles of several sets beside one another: of one entity and tile each set has a row. */
+export function tileRowsSql(shape: Shape, sets: readonly TileSet[], bounds: TileBounds): string {
   const { keys, asKnown, longest } = shape
-  const from = partSql(sets, TILES)!
-  const columns = tileColumns(shape).map(({ name, partial }) => ({ name, partial, loaded: loadedSql(partial, name) }))
+  const columns = tileColumns(shape).map(({ name, partial }) => `${loadedSql(partial, name)} AS ${name}`)
   const conditions = [`i <= ${bounds.last}`]
   if (!bounds.carry) conditions.push(`i >= ${bounds.first}`)
   if (asKnown) conditions.push(`v <= ${bounds.last}`)
-  const only = bounds.entities === undefined ? '' : ` SEMI JOIN ${bounds.entities} USING (${keys.join(', ')})`
-  // What is known late keeps its tile: where it counts depends on it.
-  const i = bounds.carry && !asKnown ? `greatest(i, ${bounds.first - 1n})` : 'i'
   const tail = longest.tail > 0n ? [asKnown ? 'in_tail' : `in_tail AND i >= ${bounds.first} AS in_tail`] : []
-  const rest = [...(asKnown ? ['v', 'u'] : []), 'n', ...tail, ...columns.map(({ name, loaded }) => `${loaded} AS ${name}`)]
-  const loaded = `SELECT ${[...keys, `${i} AS i`, ...rest].join(', ')} FROM ${from}${only} WHERE ${conditions.join(' AND ')}`
-  if (sets.length === 1 && i === 'i') return loaded
-  return mergedTilesSql(shape, `(${loaded})`)
+  const rest = [...(asKnown ? ['v', 'u'] : []), 'n', ...tail, ...columns]
+  return `SELECT ${[...keys, `${carriedSql(shape, bounds)} AS i`, ...rest].join(', ')}
+    FROM ${partSql(sets, TILES)!}${onlySql(shape, bounds)} WHERE ${conditions.join(' AND ')}`
+}
+
+/** The tile that a row counts in. What is known late keeps its own: where it counts depends on it. */
+const carriedSql = ({ asKnown }: Shape, { carry, first }: TileBounds): string =>
+  carry && !asKnown ? `greatest(i, ${first - 1n})` : 'i'
+
+/** Tiles of several sets, merged: one row for each entity and tile (and, as known, for each `v` and `u`). */
+export function loadedTilesSql(shape: Shape, sets: readonly TileSet[], bounds: TileBounds): string {
+  const rows = tileRowsSql(shape, sets, bounds)
+  return sets.length === 1 && carriedSql(shape, bounds) === 'i' ? rows : mergedTilesSql(shape, `(${rows})`)
 }
 
 /** Tiles with equal keys become one. */
