@@ -3,10 +3,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Line } from './kit/living.ts'
-import { byKey, changedKeys, csv, Living, midnight } from './kit/living.ts'
-
-/** Rows from each order on for two days, and a closing row. */
-const TWO_DAYS = { features: "orders: count().over('2d'), spend: sum(f.amount).over('2d')" }
+import { byKey, changedKeys, csv, Living, midnight, TWO_DAYS } from './kit/living.ts'
 
 const FIRST = csv('01-01 ada 1', '01-01 bob 2', '01-06 ada 3')
 

@@ -33,6 +33,8 @@ export interface PlanRequest {
   until: Instant
   /** Only these cutoffs, and all of them anew: a backfill. */
   only?: CutoffRange
+  /** There is something to record even where there is nothing to compute. */
+  conclude?: boolean
   /** Go on without files that are gone. */
   acceptLoss: boolean
 }

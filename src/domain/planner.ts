@@ -54,7 +54,7 @@ export function planRun(request: PlanRequest): Plan {
   const listed = listStale(request, { stale, changeable, batches })
   const held = union(...batches.map(batch => cutoffsHeldBy(set, spanOf(batch.files))))
   const dueHeld = intersect(due, held)
-  if (isEmpty(dueHeld) && isEmpty(stale) && !basis.restored) {
+  if (isEmpty(dueHeld) && isEmpty(stale) && !basis.restored && !request.conclude) {
     return { outcome: 'unchanged', reason: unchangedReason(request, { through, listed }), through, listed }
   }
   const staleHeld = intersect(stale, union(held, rangesOf(set, listed)))
@@ -64,7 +64,7 @@ export function planRun(request: PlanRequest): Plan {
   parts.push(goneReason(changes, lost.files.length))
   return {
     outcome: 'run',
-    reason: parts.filter(part => part !== undefined).join(', '),
+    reason: parts.filter(part => part !== undefined).join(', ') || why,
     through,
     due,
     stale,

@@ -20,14 +20,14 @@ export async function resolveRef(store: TableStore, ref: string): Promise<Resolv
     const latest = version === undefined ? undefined : await table.snapshot('latest')
     throw latest ? await noSuchVersion(name, version!, table, latest.version) : await unknownName(store, name)
   }
-  if (version !== undefined && !(await table.isWhole(snapshot))) {
-    throw new DefinitionError(
-      'definition.version',
-      `version ${snapshot.version} of \`${name}\` was removed by \`quern vacuum\``,
-      { hint: `See \`quern log ${name}\` for those that are there; a tag keeps a version.` },
-    )
-  }
+  if (version !== undefined && !(await table.isWhole(snapshot))) throw removedVersion(name, snapshot.version)
   return { name, table, snapshot }
+}
+
+function removedVersion(name: string, version: number): DefinitionError {
+  return new DefinitionError('definition.version', `version ${version} of \`${name}\` was removed by \`quern vacuum\``, {
+    hint: `\`quern vacuum ${name}\` says which versions stay; a tag keeps one.`,
+  })
 }
 
 async function noSuchVersion(name: string, version: string, table: Table, latest: number): Promise<DefinitionError> {
@@ -35,6 +35,7 @@ async function noSuchVersion(name: string, version: string, table: Table, latest
   const log = `See \`quern log ${name}\`.`
   if (version === '')
     return refused(`\`${name}@\` names no version`, 'Write a number, a tag or an instant behind the @, or leave it out.')
+  if (/^\d+$/.test(version) && Number(version) <= latest) return removedVersion(name, Number(version))
   if (/^\d+$/.test(version)) return refused(`\`${name}\` has no version ${version}; its versions are 0 to ${latest}`, log)
   if (parseInstant(version) !== undefined) return refused(`\`${name}\` has no version as of ${version}; it is younger`, log)
   if (/^\d{4}-\d{2}-\d{2}/.test(version))

@@ -22,6 +22,18 @@ export function csv(...lines: string[]): string {
   return `time,customer,amount,currency\n${rows.join('')}`
 }
 
+/** The day of 2026 that many days after the year began. */
+export const dayOf = (n: number): string => new Date(Date.UTC(2026, 0, n)).toISOString().slice(5, 10)
+
+/** An order of each customer on each of the year's first days; its amount is the day's number. */
+export function daily(days: number, ...customers: string[]): string {
+  const lines = Array.from({ length: days }, (_, at) => customers.map(name => `${dayOf(at + 1)} ${name} ${at + 1}`))
+  return csv(...lines.flat())
+}
+
+/** Rows from each order on for two days, and a closing row. */
+export const TWO_DAYS: OrdersOptions = { features: "orders: count().over('2d'), spend: sum(f.amount).over('2d')" }
+
 export const midnight = (day: string): string => `2026-${day}T00:00:00Z`
 
 export class Living {

@@ -11,7 +11,7 @@ export async function compact({ app: build, args, flags }: CommandContext): Prom
   const result = await compactTable(table, engine)
   if (flags.json) printJson({ name, ...result })
   else if (result.outcome === 'unchanged')
-    printLine(`${name}: unchanged at version ${result.version} (its files are large enough)`)
+    printLine(`${name}: unchanged at version ${result.version} (of ${counted(result.filesBefore, 'file')} none is to be joined)`)
   else
     printLine(`${name}: committed version ${result.version} (${counted(result.filesBefore, 'file')} into ${result.filesAfter})`)
   return EXIT.done

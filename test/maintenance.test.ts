@@ -1,0 +1,342 @@
+/** What keeps a table in order over the years: proofs, differences, names, compaction and clean-up. */
+import { existsSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it, vi } from 'vitest'
+import { createApp } from '../src/app.ts'
+import { tag } from '../src/cli/commands/tag.ts'
+import { documents, program } from './kit/cli.ts'
+import type { Line } from './kit/living.ts'
+import { csv, daily, Living, midnight, TWO_DAYS } from './kit/living.ts'
+import { duckdb } from './kit/parquet.ts'
+import { python } from './kit/python.ts'
+
+describe('verify', () => {
+  const causes: [cause: string, change: (project: Living) => void, said: RegExp][] = [
+    ['an input is gone', project => project.take('b'), /unequal \(input gone: .*data\/b\.csv\)$/],
+    ['an input changed', project => project.put('a', daily(1, 'ada')), /unequal \(input changed: .*data\/a\.csv\)$/],
+    ['the definition changed', project => project.define({}), /unequal \(definition changed since\)$/],
+    [
+      'the definition is gone',
+      project => project.define({ name: 'other' }),
+      /unequal \(definition gone: the project has no feature set of this name\)$/,
+    ],
+  ]
+  it.each(causes)('says that %s', async (_, change, said) => {
+    const project = new Living({ a: daily(3, 'ada'), b: daily(3, 'bob') }, TWO_DAYS)
+    await project.run()
+    expect(await project.quern('verify', 'orders_daily')).toMatchObject({ code: 0, stdout: 'orders_daily@0: equal, 10 rows\n' })
+    change(project)
+    const refused = await project.quern('verify', 'orders_daily')
+    expect(refused.code).toBe(3)
+    expect(refused.stdout.trim()).toMatch(said)
+  })
+
+  it('finds an input under its new name', async () => {
+    const project = new Living({ a: daily(3, 'ada') }, TWO_DAYS)
+    await project.run()
+    renameSync(join(project.cwd, 'data/a.csv'), join(project.cwd, 'data/z.csv'))
+    expect(await project.quern('verify', 'orders_daily')).toMatchObject({ code: 0 })
+  })
+
+  it('proves every version of a chain, each by the inputs that counted then', async () => {
+    const project = new Living({ a: daily(3, 'ada') }, TWO_DAYS)
+    await project.until('01-03')
+    project.put('b', daily(3, 'bob'))
+    await project.until('01-04')
+    await project.run()
+    for (const version of [0, 1, 2]) {
+      expect(await project.quern('verify', `orders_daily@${version}`)).toMatchObject({ code: 0 })
+    }
+  })
+
+  it('prints the first rows that differ, and names another engine', async () => {
+    const project = new Living({ a: daily(2, 'ada', 'bob') }, TWO_DAYS)
+    await project.run()
+    await tamper(project, `spend_2d + 10 * (customer = 'bob' AND cutoff < '2026-01-04')::BIGINT`)
+    const unequal = await project.quern('verify', 'orders_daily')
+    expect(unequal).toMatchObject({
+      code: 3,
+      stdout: `orders_daily@0: unequal (unknown: inputs, definition and engine are the same, so the stored rows were changed or a value is not reproducible)
+rows: 0 only computed, 0 only stored, 2 with other values
+  spend_2d: 2 rows, by at most 10
+  bob @ 2026-01-02T00:00:00Z: spend_2d 11 -> 1
+  bob @ 2026-01-03T00:00:00Z: spend_2d 13 -> 3
+`,
+    })
+    recordEngine(project, 0, 'duckdb v0.9.0')
+    expect((await project.quern('verify', 'orders_daily', '--json')).lines).toMatchObject([
+      {
+        version: 0,
+        outcome: 'unequal',
+        cause: expect.stringMatching(/^engine changed: duckdb v0\.9\.0 then, duckdb v1\S+ now$/),
+        differences: { added: 0, removed: 0, changed: 2, columns: [{ name: 'spend_2d', rows: 2, largest: 10 }] },
+      },
+    ])
+  })
+})
+
+describe('diff', () => {
+  const diff = async (project: Living, ...refs: string[]): Promise<string> =>
+    (await project.quern('diff', ...refs.map(ref => `orders_daily@${ref}`))).stdout
+
+  it('tells new cutoffs', async () => {
+    const project = new Living({ a: csv('01-01 ada 1') }, TWO_DAYS)
+    await project.until('01-02')
+    await project.until('01-03')
+    expect(await diff(project, '0', '1')).toBe(
+      'rows: 1 only after, 0 only before, 0 with other values\n  ada @ 2026-01-03T00:00:00Z: only after\ncause: new cutoffs\n',
+    )
+    // Seen from the other side.
+    expect(await diff(project, '1', '0')).toContain('rows: 0 only after, 1 only before')
+    expect(await diff(project, '1', '1')).toBe('rows: no difference\ncause: none on record\n')
+  })
+
+  it('tells late rows, and for each feature how many values moved and by how much', async () => {
+    const project = new Living({ a: csv('01-01 ada 1', '01-02 bob 2') }, TWO_DAYS)
+    await project.run()
+    project.put('b', csv('01-01 ada 40', '01-01 eve 5'))
+    await project.run()
+    expect(await diff(project, '0', '1')).toBe(`rows: 3 only after, 0 only before, 2 with other values
+  orders_2d: 2 rows, by at most 1
+  spend_2d: 2 rows, by at most 40
+  ada @ 2026-01-02T00:00:00Z: orders_2d 1 -> 2, spend_2d 1 -> 41
+  ada @ 2026-01-03T00:00:00Z: orders_2d 1 -> 2, spend_2d 1 -> 41
+  eve @ 2026-01-02T00:00:00Z: only after
+  eve @ 2026-01-03T00:00:00Z: only after
+  eve @ 2026-01-04T00:00:00Z: only after
+cause: late rows
+`)
+    expect(await project.line('diff', 'orders_daily@0', 'orders_daily@1')).toMatchObject({
+      from: { name: 'orders_daily', version: 0 },
+      to: { name: 'orders_daily', version: 1 },
+      rows: { added: 3, removed: 0, changed: 2 },
+      features: [
+        { name: 'orders_2d', rows: 2, largest: 1 },
+        { name: 'spend_2d', rows: 2, largest: 40 },
+      ],
+      causes: ['late rows'],
+    })
+  })
+
+  it('tells another definition, its columns, and another engine', async () => {
+    const project = new Living({ a: csv('01-01 ada 1', '01-02 ada 2') }, TWO_DAYS)
+    await project.run()
+    recordEngine(project, 0, 'duckdb v0.9.0')
+    project.define({
+      features: "orders: count().over('2d'), spend: sum(f.amount).as('decimal').over('2d'), first: first(f.amount).over('2d')",
+    })
+    await project.run()
+    expect(await diff(project, '0', '1')).toBe(`1 column added: first_2d
+1 column of another type: spend_2d
+rows: no difference
+cause: definition, engine
+`)
+  })
+})
+
+describe('tag', () => {
+  it('lets one of two win who move it from the same place at the same time', async () => {
+    const project = new Living({ a: daily(3, 'ada') }, TWO_DAYS)
+    await project.until('01-02')
+    await project.until('01-03')
+    await project.line('tag', 'orders_daily@0', 'best')
+    vi.spyOn(process, 'cwd').mockReturnValue(project.cwd)
+    const app = await createApp({}, new AbortController().signal)
+    vi.restoreAllMocks()
+    // Both have seen where the tag is before either moves it.
+    const both = Promise.withResolvers<void>()
+    let looked = 0
+    const table: typeof app.store.table = path => {
+      const real = app.store.table(path)
+      const tags = async (): Promise<ReadonlyMap<string, number>> => {
+        const seen = await real.tags()
+        if (++looked === 2) both.resolve()
+        await both.promise
+        return seen
+      }
+      return { ...real, tags }
+    }
+    const said = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
+    const move = (ref: string, flags: object): Promise<number> =>
+      tag({ args: [ref, 'best'], flags, app: async () => ({ ...app, store: { ...app.store, table } }) })
+    const outcomes = await Promise.allSettled([move('orders_daily@1', {}), move('orders_daily@1', { delete: true })])
+    said.mockRestore()
+    await app.close()
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+    expect(outcomes.find(({ status }) => status === 'rejected')).toMatchObject({
+      reason: { exitCode: 75, message: expect.stringContaining('somebody else has just moved tag `best`') },
+    })
+  })
+
+  const refusals: [why: string, name: string, said: RegExp][] = [
+    ['a number', '12', /`12` is no name for a tag\n.*begin with a letter/],
+    ['an instant', midnight('01-01'), /is no name for a tag/],
+    ['a path', 'a/b', /is no name for a tag/],
+    ['nothing', '', /is no name for a tag/],
+    ['the word for the latest version', 'latest', /`latest` cannot be a tag\n.*latest version/],
+  ]
+  it('refuses what names something else, and what is no name', async () => {
+    const project = new Living({ a: daily(1, 'ada') }, TWO_DAYS)
+    await project.run()
+    for (const [why, name, said] of refusals) {
+      expect({ why, ...(await project.quern('tag', 'orders_daily', name)) }).toMatchObject({
+        why,
+        code: 2,
+        stdout: '',
+        stderr: expect.stringMatching(said),
+      })
+    }
+    expect(await project.quern('tag', 'orders_daily@7', 'best')).toMatchObject({ code: 2 })
+    expect(await project.quern('read', 'orders_daily@best')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('`orders_daily` has no tag `best`'),
+    })
+  })
+})
+
+describe('compact', () => {
+  it('leaves the same rows in fewer files, each a range of cutoffs, for every reader', async () => {
+    const project = new Living({ a: daily(150, 'ada', 'bob') }, TWO_DAYS)
+    project.now = '2026-07-01T00:00:00Z'
+    for (const until of ['02-20', '04-11', '05-31']) await project.until(until)
+    const before = await project.rows()
+    const compacted = await project.line('compact', 'orders_daily')
+    expect(compacted).toMatchObject({ outcome: 'committed', version: 3, filesBefore: 150 })
+    expect(compacted.filesAfter).toBeLessThanOrEqual(75)
+    const ranges = project
+      .commit(3)
+      .flatMap(({ add }) => (add ? (JSON.parse(String(add.stats)) as Stats) : []))
+      .map(({ minValues, maxValues }) => [minValues.cutoff, maxValues.cutoff] as const)
+      .sort()
+    expect(ranges).toHaveLength(Number(compacted.filesAfter))
+    for (const [at, [first]] of ranges.slice(1).entries()) expect(first > ranges[at]![1]).toBe(true)
+    // Who follows the table's changes has nothing to do.
+    expect(project.commit(3).every(({ add, remove }) => (add ?? remove)?.dataChange !== true)).toBe(true)
+
+    expect(await project.rows()).toEqual(before)
+    expect(await project.rows('orders_daily@2')).toEqual(before)
+    expect(await project.quern('verify', 'orders_daily')).toMatchObject({ code: 0 })
+    expect(await project.quern('compact', 'orders_daily')).toMatchObject({
+      stdout: expect.stringMatching(/^orders_daily: unchanged at version 3 \(of \d+ files none is to be joined\)$/m),
+    })
+    const found = python()
+    if ('interpreter' in found) {
+      const answer = await program(found.interpreter, [READERS, project.table, '2', '3'], { cwd: project.cwd })
+      const read = documents(answer) as { reader: string; rows: Line[] }[]
+      expect(new Set(read.map(({ reader }) => reader)).size).toBeGreaterThan(2)
+      for (const { reader, rows } of read) expect({ reader, rows: inOrder(rows) }).toEqual({ reader, rows: inOrder(before) })
+    }
+    // The next run goes on from the files that are there now: a late row rewrites few of them.
+    project.put('late', csv('03-01 eve 1'))
+    expect(await project.run()).toMatchObject({ version: 4, reason: '2 cutoffs due, late rows: 3 cutoffs stale' })
+    expect(project.commit(4).filter(({ remove }) => remove).length).toBeLessThanOrEqual(3)
+    expect(await project.rows()).toEqual(await project.truth())
+  })
+})
+
+describe('vacuum', () => {
+  it('lists what no retained version needs, deletes it with --apply, and leaves those versions whole', async () => {
+    const project = new Living({ a: daily(2, 'ada') }, TWO_DAYS)
+    const days = ['03-01', '03-02', '03-03', '03-04', '04-01', '04-02']
+    const versions: Line[][] = []
+    for (const [version, day] of days.entries()) {
+      // Later than whatever the clock shows when files are written.
+      project.now = `2126-${day}T00:00:00Z`
+      project.put(`b${version}`, csv(`01-01 bob ${version}`))
+      await project.run('--full')
+      versions.push(await project.rows())
+    }
+    await project.line('tag', 'orders_daily@1', 'gold')
+    await buildDataset(project, 2)
+    const orphans = ['left.parquet', 'young.parquet'].map(name => join(project.table, name))
+    for (const path of orphans) writeFileSync(path, 'of a run that died')
+    const yesterday = Date.parse('2126-04-09T00:00:00Z') / 1000
+    utimesSync(orphans[1]!, yesterday, yesterday)
+    project.now = '2126-04-10T00:00:00Z'
+
+    const vacuum = ['vacuum', 'orders_daily', '--retain', '20d', '--json']
+    const listed = await project.quern(...vacuum)
+    expect(listed.stderr).toMatch(/\d+ objects, .* can be deleted with --apply; versions 4 to 5 and 1, 2 stay\n/)
+    const why = (object: Line): unknown => object.why
+    expect(new Set(listed.lines.map(why))).toEqual(new Set(['log', 'version', 'inputs', 'tiles', 'orphan']))
+    expect(listed.lines.filter(object => why(object) === 'orphan').map(({ path }) => path)).toEqual(['left.parquet'])
+    for (const [version, rows] of versions.entries()) expect(await project.rows(`orders_daily@${version}`)).toEqual(rows)
+
+    const applied = await project.quern(...vacuum, '--apply')
+    expect([applied.lines, applied.stderr.includes('deleted; versions 4 to 5 and 1, 2 stay')]).toEqual([listed.lines, true])
+    expect(listed.lines.filter(({ path }) => existsSync(join(project.table, String(path))))).toEqual([])
+    for (const [version, rows] of versions.entries()) {
+      const ref = `orders_daily@${version}`
+      if ([0, 3].includes(version)) {
+        const said = expect.stringContaining(`version ${version} of \`orders_daily\` was removed by \`quern vacuum\``)
+        expect(await project.quern('read', ref)).toMatchObject({ code: 2, stdout: '', stderr: said })
+      } else {
+        expect(await project.rows(ref)).toEqual(rows)
+        expect(await project.quern('verify', ref)).toMatchObject({ code: 0 })
+      }
+    }
+    expect(await project.rows('orders_daily@gold')).toEqual(versions[1])
+    expect((await project.quern('log', 'orders_daily', '--json')).lines.map(({ version }) => version)).toEqual([5, 4, 3, 2, 1])
+    expect((await project.quern(...vacuum)).lines).toEqual([])
+
+    project.put('late', csv('01-02 bob 9'))
+    expect(await project.run()).toMatchObject({ version: 6, reason: 'late rows: 3 cutoffs stale' })
+    expect(await project.rows()).toEqual(await project.truth())
+  })
+
+  it('keeps the latest version, however old it is', async () => {
+    const project = new Living({ a: daily(2, 'ada') }, TWO_DAYS)
+    await project.run()
+    const before = await project.rows()
+    project.now = '2126-01-01T00:00:00Z'
+    expect(await project.quern('vacuum', 'orders_daily', '--retain', '1d', '--apply')).toMatchObject({ code: 0, stdout: '' })
+    expect(await project.rows('orders_daily@0')).toEqual(before)
+  })
+})
+
+interface Stats {
+  minValues: { cutoff: string }
+  maxValues: { cutoff: string }
+}
+
+const READERS = fileURLToPath(new URL('./integration/readers.py', import.meta.url))
+
+/** By customer and cutoff: other readers read the files in any order. */
+function inOrder(rows: readonly Line[]): Line[] {
+  const key = ({ customer, cutoff }: Line): string => `${customer} ${cutoff}`
+  return [...rows].sort((a, b) => (key(a) < key(b) ? -1 : 1))
+}
+
+/** A dataset's table whose one version was built from a version of the feature set. */
+async function buildDataset(project: Living, version: number): Promise<void> {
+  vi.spyOn(process, 'cwd').mockReturnValue(project.cwd)
+  const app = await createApp({}, new AbortController().signal).finally(vi.restoreAllMocks)
+  await app.store.table('datasets/training').commit({
+    base: undefined,
+    operation: 'run',
+    schema: { columns: [{ name: 'customer', type: { kind: 'string' }, nullable: false }] },
+    add: [],
+    remove: [],
+    lineage: { featureSets: [{ name: 'orders_daily', version }] },
+    isolation: 'plan',
+  })
+  await app.close()
+}
+
+/** Writes each of the table's files anew, with another `spend_2d`. */
+async function tamper({ table, files }: Living, spend: string): Promise<void> {
+  const connection = await duckdb()
+  for (const path of files.map(name => join(table, name))) {
+    await connection.run(
+      `CREATE OR REPLACE TEMP TABLE kit AS SELECT * REPLACE (${spend} AS spend_2d) FROM read_parquet('${path}')`,
+    )
+    await connection.run(`COPY kit TO '${path}' (FORMAT parquet)`)
+  }
+}
+
+/** As if another release had committed a version. */
+function recordEngine(project: Living, version: number, engine: string): void {
+  const path = project.commitPath(version)
+  writeFileSync(path, readFileSync(path, 'utf8').replace(/"engine":"[^"]*"/, `"engine":"${engine}"`))
+}
