@@ -99,6 +99,15 @@ describe('backfill', () => {
     expect(await project.rows()).toEqual(await project.truth('--until', midnight('01-09')))
   })
 
+  it('stops at the first chunk that needs rows which are gone, and keeps those before', async () => {
+    const project = new Living({ a: daily(2, 'ada'), b: csv('01-08 ada 8') }, TWO_DAYS)
+    await project.until('01-09')
+    project.take('b')
+    const stopped = await project.quern(...backfillArgs('01-02', '01-10', '--chunk', '4d'), '--json')
+    expect(stopped).toMatchObject({ code: 3, lines: [{ outcome: 'unchanged' }] })
+    expect(stopped.stderr).toMatch(/b\.csv is gone, and the windows of 1 cutoff \(2026-01-09\) need its rows.*\n.*--accept-loss/)
+  })
+
   const refusals: [why: string, args: string[], said: RegExp][] = [
     ['no --from', ['--to', midnight('01-05')], /--from is missing\n.*such as 2026-01-31T00:00:00Z/],
     ['no --to', ['--from', midnight('01-05')], /--to is missing/],

@@ -82,8 +82,11 @@ describe('an input that is gone', () => {
     // What was accepted is asked no more.
     project.put('c', csv('01-20 eve 1'))
     expect(await project.run()).toMatchObject({ outcome: 'committed', version: 2 })
-    // The file comes back, and counts from the cutoffs on at which it was missed.
+    const gone = expect.stringMatching(/unequal \(input gone: .*a\.csv\)/)
+    expect(await project.quern('verify', 'orders_daily')).toMatchObject({ code: 3, stdout: gone })
+    // The file comes back: it still counts where it counted, and again where it was missed once a run has found it.
     project.put('a', FIRST)
+    expect(await project.quern('verify', 'orders_daily')).toMatchObject({ code: 0 })
     await project.run()
     expect(await project.rows()).toEqual(await project.truth())
   })
@@ -240,6 +243,17 @@ describe('another definition', () => {
     expect(await project.rows()).toEqual(await project.truth('--until', midnight('01-07')))
     await project.run()
     expect(await project.rows()).toEqual(await project.truth())
+  })
+
+  it('that was there before rebuilds where a clean-up has taken its rows', async () => {
+    const project = new Living({ a: FIRST }, TWO_DAYS)
+    await project.until('01-07')
+    project.define({ features: "orders: count().over('3d')" })
+    const { adds } = actionsOf(project, [0])
+    await project.until('01-07')
+    rmSync(join(project.table, String(adds[0])))
+    project.define(TWO_DAYS)
+    expect(await project.until('01-07')).toMatchObject({ version: 2, reason: 'definition changed: rebuild', rowsWritten: 7 })
   })
 
   it('of a renamed feature makes a new column, and diff says so', async () => {
