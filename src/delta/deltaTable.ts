@@ -17,6 +17,7 @@ import type { Action, AddAction } from './actions.ts'
 import { CHECKPOINT_INTERVAL, LOG, versionName } from './actions.ts'
 import type { CheckpointWriter } from './checkpoint.ts'
 import { CHECKPOINT_COLUMNS, checkpointLines } from './checkpoint.ts'
+import { claim } from './claim.ts'
 import { heldBy, logBefore } from './cleanUp.ts'
 import { addAction, commitInfo, headActions, removeActions, txnActions } from './commitActions.ts'
 import { stringify } from './exactJson.ts'
@@ -69,11 +70,10 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
     return undefined
   }
 
-  /** Tries to be version `version`; the same attempt twice is one commit. */
-  const tryCommit = async (version: number, actions: Action[], txnId: string): Promise<'won' | 'lost'> => {
+  /** Tries to be version `version`; `actions` hold an id of this change, so that the same attempt twice is one commit. */
+  const tryCommit = (version: number, actions: Action[]): Promise<'won' | 'lost'> => {
     const bytes = new TextEncoder().encode(`${actions.map(action => stringify(action)).join('\n')}\n`)
-    if ((await objects.putIfAbsent(log.commitKey(version), bytes)) === 'written') return 'won'
-    return (await log.commitInfo(version))?.txnId === txnId ? 'won' : 'lost'
+    return claim(objects, log.commitKey(version), bytes)
   }
 
   /** Copies, so that no clean-up of old versions can take them away; undefined where one is gone. */
@@ -138,7 +138,7 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
           ...restored,
           ...adds,
         ]
-        if ((await tryCommit(version, actions, txnId)) === 'won') {
+        if ((await tryCommit(version, actions)) === 'won') {
           // A lost checkpoint costs time; the commit stands.
           if (version > 0 && version % CHECKPOINT_INTERVAL === 0) await checkpoint(version).catch(() => undefined)
           return { outcome: 'committed', version }
@@ -181,7 +181,9 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
     },
 
     async *contents() {
-      for await (const { key, ...entry } of objects.list(keyOf(''))) yield { name: key.slice(path.length + 1), ...entry }
+      const nameOf = (key: string): string => key.slice(path.length + 1)
+      for await (const { key, ...entry } of objects.list(keyOf(''))) yield { name: nameOf(key), ...entry, unfinished: false }
+      for await (const { key, ...entry } of objects.unfinished(keyOf(''))) yield { name: nameOf(key), ...entry, unfinished: true }
     },
 
     heldBy: versions => heldBy(log, versions),

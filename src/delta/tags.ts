@@ -4,15 +4,19 @@
  * Each move of a tag is an object of its own, `_quern/tags/<tag>/<number>.json`, and the greatest number counts. So the store's
  * put-if-absent is the compare-and-set: of two who move a tag from the same place one writes the next number.
  */
+import { randomUUID } from 'node:crypto'
 import type { ObjectStore } from '../domain/objectStore.ts'
 import { versionName } from './actions.ts'
+import { claim } from './claim.ts'
 
 interface Move {
   /** Null where the tag was taken away. */
   version: number | null
+  /** Of this move alone. */
+  id: string
 }
 
-interface Place extends Move {
+interface Place extends Pick<Move, 'version'> {
   move: number
 }
 
@@ -34,10 +38,9 @@ export class Tags {
   async move(tag: string, version: number | undefined, expected: number | undefined): Promise<'written' | 'moved'> {
     const place = (await this.#places(tag)).get(tag) ?? { move: -1, version: null }
     if ((place.version ?? undefined) !== expected) return 'moved'
-    const move: Move = { version: version ?? null }
+    const bytes = new TextEncoder().encode(JSON.stringify({ version: version ?? null, id: randomUUID() } satisfies Move))
     const key = `${this.#folder}${tag}/${versionName(place.move + 1)}.json`
-    const outcome = await this.#objects.putIfAbsent(key, new TextEncoder().encode(JSON.stringify(move)))
-    return outcome === 'written' ? 'written' : 'moved'
+    return (await claim(this.#objects, key, bytes)) === 'won' ? 'written' : 'moved'
   }
 
   async #places(only?: string): Promise<Map<string, Place>> {

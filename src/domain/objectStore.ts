@@ -28,6 +28,12 @@ export interface ObjectStore {
    */
   list(prefix: string, startAfter?: string): AsyncIterable<ObjectEntry>
 
+  /**
+   * What writers below `prefix` have begun and not finished, in any order: those at work, and those that died at it. `delete` takes
+   * such a one away.
+   */
+  unfinished(prefix: string): AsyncIterable<ObjectEntry>
+
   /** The names of what lies one level below `prefix`, which ends with `/`: `a/` -> `b` for the key `a/b/c`. */
   folders(prefix: string): Promise<string[]>
 

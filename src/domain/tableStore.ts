@@ -123,8 +123,11 @@ export interface Table {
   /** Whether all files of a version are still there: a clean-up may have removed those of old versions. */
   isWhole(snapshot: Snapshot): Promise<boolean>
 
-  /** Every object in the table's folder, by its name below it, the log's and `_quern`'s included. */
-  contents(): AsyncIterable<{ name: string; size: number; modifiedAt: number }>
+  /**
+   * Every object in the table's folder, by its name below it, the log's and `_quern`'s included, and after them what writers have
+   * begun and not finished.
+   */
+  contents(): AsyncIterable<{ name: string; size: number; modifiedAt: number; unfinished: boolean }>
 
   /**
    * What some versions hold: the paths of their data files, and the lineages of their commits. `from` stands for every version

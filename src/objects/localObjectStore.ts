@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { constants, copyFile, link, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { DefinitionError, TransientError } from '../domain/errors.ts'
-import type { ObjectStore } from '../domain/objectStore.ts'
+import type { ObjectEntry, ObjectStore } from '../domain/objectStore.ts'
 
 /** Files that are not finished yet; no listing shows them. */
 const UNFINISHED = '.tmp-'
@@ -39,6 +39,13 @@ export function localObjectStore(root: string): ObjectStore {
     }
   }
 
+  async function* entriesOf(keys: readonly string[]): AsyncIterable<ObjectEntry> {
+    for (const key of keys) {
+      const found = await stat(pathOf(key)).catch(() => undefined)
+      if (found) yield { key, size: found.size, modifiedAt: found.mtimeMs }
+    }
+  }
+
   const get = (key: string): Promise<Uint8Array | undefined> => reading(() => readFile(pathOf(key)))
 
   const put = (key: string, bytes: Uint8Array): Promise<void> =>
@@ -59,17 +66,16 @@ export function localObjectStore(root: string): ObjectStore {
     put,
 
     async *list(prefix, startAfter) {
-      const cut = prefix.lastIndexOf('/') + 1
       const keys = await keysBelow(
         root,
-        prefix.slice(0, cut),
-        key => key.startsWith(prefix) && (startAfter === undefined || utf8Order(key, startAfter) > 0),
+        folderOf(prefix),
+        key => !isUnfinished(key) && key.startsWith(prefix) && (startAfter === undefined || utf8Order(key, startAfter) > 0),
       )
-      keys.sort(utf8Order)
-      for (const key of keys) {
-        const found = await stat(pathOf(key)).catch(() => undefined)
-        if (found) yield { key, size: found.size, modifiedAt: found.mtimeMs }
-      }
+      yield* entriesOf(keys.sort(utf8Order))
+    },
+
+    async *unfinished(prefix) {
+      yield* entriesOf(await keysBelow(root, folderOf(prefix), key => isUnfinished(key) && key.startsWith(prefix)))
     },
 
     folders: async prefix => {
@@ -119,6 +125,9 @@ export function localObjectStore(root: string): ObjectStore {
   }
 }
 
+const folderOf = (prefix: string): string => prefix.slice(0, prefix.lastIndexOf('/') + 1)
+const isUnfinished = (key: string): boolean => key.slice(key.lastIndexOf('/') + 1).startsWith(UNFINISHED)
+
 /** The keys of the files below a folder that are wanted, in any order. */
 async function keysBelow(root: string, folder: string, isWanted: (key: string) => boolean): Promise<string[]> {
   const entries = await readdir(join(root, folder), { withFileTypes: true }).catch(error => {
@@ -127,7 +136,6 @@ async function keysBelow(root: string, folder: string, isWanted: (key: string) =
   })
   const keys: string[] = []
   for (const entry of entries) {
-    if (entry.name.startsWith(UNFINISHED)) continue
     const key = `${folder}${entry.name}`
     if (entry.isDirectory()) keys.push(...(await keysBelow(root, `${key}/`, isWanted)))
     else if (isWanted(key)) keys.push(key)

@@ -5,12 +5,14 @@ import { longestWindow } from '../domain/featureSet.ts'
 import { lineageOf } from '../domain/lineage.ts'
 import { dueCutoff } from '../domain/planner.ts'
 import type { CutoffRange } from '../domain/ranges.ts'
+import { hull, intersect, NONE, union } from '../domain/ranges.ts'
 import type { Table } from '../domain/tableStore.ts'
 import type { Duration, Instant } from '../domain/time.ts'
 import { formatInstant, formatInstantShort, gridCeil, parseInstant } from '../domain/time.ts'
 import type { Parts } from './parts.ts'
 import type { RunOptions, RunResult } from './runFeatureSet.ts'
 import { runFeatureSet } from './runFeatureSet.ts'
+import { changesOf, groundOf } from './survey.ts'
 
 export interface BackfillOptions extends Omit<RunOptions, 'until' | 'full' | 'backfill'> {
   /** Cutoffs `c` with `from <= c < to`. */
@@ -24,7 +26,7 @@ const DAY: Duration = 86_400_000_000n
 
 /**
  * Yields the result of each chunk. Started again with the same range after it was interrupted, it goes on behind the last chunk that
- * was committed, unless the table has been rebuilt since.
+ * was committed, unless the table has been rebuilt since; where rows have come late meanwhile, it goes back to what they reach.
  */
 export async function* backfill(
   set: FeatureSet,
@@ -39,9 +41,10 @@ export async function* backfill(
   const end = least(gridCeil(set, to), dueCutoff(set, until) + set.every)
   const chunk = gridCeil({ ...set, offset: 0n }, wanted ?? greatest(longestWindow(set), DAY))
   const request = { from: formatInstant(from), to: formatInstant(gridCeil(set, to)) }
-  const begin = await resumedAt(set, table, request, from)
+  const done = await resumedAt(set, table, request, from)
+  const begin = done > from ? await provenThrough(set, parts, { from, to: done }) : from
   // Once a commit says how far the range has come another must say that it is done, or the same range would go on there for ever.
-  let isBegun = begin > from
+  let isBegun = done > from
   for (let at = begin; at < end; at += chunk) {
     const part = { from: at, to: least(at + chunk, end) }
     const isLast = part.to === end
@@ -80,6 +83,17 @@ async function resumedAt(set: FeatureSet, table: Table, request: { from: string;
     return before.done === before.to ? from : parseInstant(before.done)!
   }
   return from
+}
+
+/** The end of the cutoffs of `range`, computed before, that still are what they would be now. */
+async function provenThrough(set: FeatureSet, parts: Parts, range: CutoffRange): Promise<Instant> {
+  const ground = await groundOf(set, parts, false)
+  const inputs = await parts.sourceOf(set).pin(ground.recorded.batches.flatMap(({ files }) => files))
+  const { batches, fresh } = changesOf(ground, inputs)
+  // What no version has read may reach any cutoff.
+  if (fresh.length > 0) return range.from
+  const late = set.late === 'restate' ? union(...batches.map(({ except }) => except)) : NONE
+  return hull(intersect(late, [range]))?.from ?? range.to
 }
 
 export function chunkText({ from, to }: CutoffRange, every: Duration): string {

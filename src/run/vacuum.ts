@@ -18,7 +18,7 @@ export interface VacuumPlan {
   also: number[]
 }
 
-/** An object that no commit refers to may belong to a run that is under way: it stays for longer than any run takes. */
+/** An object that no commit refers to, or that is not finished, may belong to a run that is under way: it stays for longer than any run takes. */
 const UNDER_WAY: Duration = 7n * 86_400_000_000n
 
 /**
@@ -38,14 +38,15 @@ export async function planVacuum(
   const needed = new Set([...held.paths, ...held.lineages.flatMap(listsOf), ...(await latestTiles(table))])
   const oldLog = new Set(await table.logBefore(also[0] ?? from))
   const objects: Dispensable[] = []
-  for await (const { name: object, size, modifiedAt } of table.contents()) {
+  for await (const { name: object, size, modifiedAt, unfinished } of table.contents()) {
     const isOld = BigInt(Math.floor(modifiedAt)) * 1000n < now - UNDER_WAY
     const why = reasonOf(object)
     if (why) objects.push({ name: object, bytes: size, why })
 
     function reasonOf(path: string): Dispensable['why'] | undefined {
+      if (unfinished) return isOld ? 'orphan' : undefined
       if (oldLog.has(path)) return 'log'
-      if (path.startsWith('_delta_log/') || path.startsWith('_quern/tags/') || isNeeded(path, needed)) return undefined
+      if (/^(_delta_log\/|_quern\/(tags\/|state\.))/.test(path) || isNeeded(path, needed)) return undefined
       if (held.past.has(path)) return 'version'
       if (!isOld) return undefined
       return path.startsWith('_quern/inputs/') ? 'inputs' : path.startsWith('_quern/tiles/') ? 'tiles' : 'orphan'

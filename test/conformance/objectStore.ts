@@ -79,6 +79,13 @@ export function describeObjectStore(name: string, make: () => ObjectStore): void
       expect(await keys('')).toEqual(['data/part'])
     })
 
+    it('has nothing unfinished when nobody writes', async () => {
+      await store.putIfAbsent('a/k', bytes('one'))
+      await store.putIfAbsent('a/k', bytes('two'))
+      await store.put('a/hint', bytes('three'))
+      expect(await Array.fromAsync(store.unfinished('a/'))).toEqual([])
+    })
+
     it('names a local path that holds the object', async () => {
       await store.put('a/k', bytes('local'))
       const { readFile } = await import('node:fs/promises')

@@ -14,8 +14,8 @@ export interface Outcome {
 export interface RunOptions {
   cwd: string
   env?: Record<string, string>
-  /** Sends a signal after so many milliseconds. */
-  kill?: { signal: NodeJS.Signals; after: number }
+  /** Sends a signal after so many milliseconds, or once something has happened. */
+  kill?: { signal: NodeJS.Signals; after: number | Promise<unknown> }
   uid?: number
 }
 
@@ -34,7 +34,8 @@ export function program(command: string, args: readonly string[], { cwd, env = {
     let [stdout, stderr] = ['', '']
     child.stdout.setEncoding('utf8').on('data', text => (stdout += text))
     child.stderr.setEncoding('utf8').on('data', text => (stderr += text))
-    const timer = kill && setTimeout(() => child.kill(kill.signal), kill.after)
+    const timer = typeof kill?.after === 'number' ? setTimeout(() => child.kill(kill.signal), kill.after) : undefined
+    if (typeof kill?.after === 'object') void kill.after.then(() => child.kill(kill.signal))
     child.on('error', reject)
     child.on('close', code => {
       clearTimeout(timer)

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { deltaTableStore } from '../../src/delta/deltaTableStore.ts'
 import type { FeatureSet } from '../../src/domain/featureSet.ts'
+import type { ObjectStore } from '../../src/domain/objectStore.ts'
 import { checkpointWriter } from '../../src/engine/duckdb/checkpointWriter.ts'
 import { duckdbEngine } from '../../src/engine/duckdb/duckdbEngine.ts'
 import { localObjectStore } from '../../src/objects/localObjectStore.ts'
@@ -21,10 +22,14 @@ export interface InProcess extends Parts {
 
 export const QUIET = { onProgress: () => {}, signal: new AbortController().signal }
 
-export function inProcess(folder: string): InProcess {
-  const scratchDir = join(folder, 'scratch')
+/** @param worker keeps the scratch of several workers over one folder apart; `objects` wraps the store that it sees */
+export function inProcess(
+  folder: string,
+  { worker = '', objects = store => store }: { worker?: string; objects?: (store: ObjectStore) => ObjectStore } = {},
+): InProcess {
+  const scratchDir = join(folder, `scratch${worker}`)
   const engine = duckdbEngine({ memory: 2 ** 30, threads: 2, scratchDir })
-  const store = deltaTableStore(localObjectStore(join(folder, 'store')), {
+  const store = deltaTableStore(objects(localObjectStore(join(folder, 'store'))), {
     now: () => Date.now(),
     engineInfo: 'quern/test',
     writeCheckpoint: checkpointWriter(scratchDir),

@@ -1,0 +1,32 @@
+/** Chance that can be repeated: a failing test names its seed, and `QUERN_SEED` brings it back. */
+import { onTestFailed } from 'vitest'
+
+export interface Random {
+  /** 0 <= x < 1 */
+  next: () => number
+  /** from <= n <= to */
+  whole: (from: number, to: number) => number
+  /** True so often. */
+  chance: (share: number) => boolean
+  pick: <T>(values: readonly T[]) => T
+}
+
+/** For use within a test. */
+export function seeded(): Random {
+  const seed = Number(process.env.QUERN_SEED ?? Math.floor(Math.random() * 2 ** 31))
+  onTestFailed(() => console.error(`seed: QUERN_SEED=${seed}`))
+  return random(seed)
+}
+
+/** The generator `mulberry32`. */
+function random(seed: number): Random {
+  let state = seed | 0
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+  const whole = (from: number, to: number): number => from + Math.floor(next() * (to - from + 1))
+  return { next, whole, chance: share => next() < share, pick: values => values[whole(0, values.length - 1)]! }
+}
