@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it, vi } from 'vitest'
 import { createApp } from '../src/app.ts'
 import { tag } from '../src/cli/commands/tag.ts'
+import type { Table } from '../src/domain/tableStore.ts'
 import { documents, program } from './kit/cli.ts'
 import type { Line } from './kit/living.ts'
 import { csv, daily, Living, midnight, TWO_DAYS } from './kit/living.ts'
@@ -94,9 +95,9 @@ describe('diff', () => {
 
   it('tells late rows, and for each feature how many values moved and by how much', async () => {
     const project = new Living({ a: csv('01-01 ada 1', '01-02 bob 2') }, TWO_DAYS)
-    await project.run()
+    await project.until('01-04')
     project.put('b', csv('01-01 ada 40', '01-01 eve 5'))
-    await project.run()
+    await project.until('01-04')
     expect(await diff(project, '0', '1')).toBe(`rows: 3 only after, 0 only before, 2 with other values
   orders_2d: 2 rows, by at most 1
   spend_2d: 2 rows, by at most 40
@@ -117,6 +118,10 @@ cause: late rows
       ],
       causes: ['late rows'],
     })
+    // What the older of the two was made of is no difference.
+    await project.run()
+    expect(await project.line('diff', 'orders_daily@1', 'orders_daily@2')).toMatchObject({ causes: ['new cutoffs'] })
+    expect(await project.line('diff', 'orders_daily@2', 'orders_daily@0')).toMatchObject({ causes: ['late rows', 'new cutoffs'] })
   })
 
   it('tells another definition, its columns, and another engine', async () => {
@@ -136,7 +141,7 @@ cause: definition, engine
 })
 
 describe('tag', () => {
-  it('lets one of two win who move it from the same place at the same time', async () => {
+  it('lets one of two win who have seen it in the same place', async () => {
     const project = new Living({ a: daily(3, 'ada') }, TWO_DAYS)
     await project.until('01-02')
     await project.until('01-03')
@@ -147,6 +152,7 @@ describe('tag', () => {
     // Both have seen where the tag is before either moves it.
     const both = Promise.withResolvers<void>()
     let looked = 0
+    let before: ReturnType<Table['moveTag']> = Promise.resolve('moved')
     const table: typeof app.store.table = path => {
       const real = app.store.table(path)
       const tags = async (): Promise<ReadonlyMap<string, number>> => {
@@ -155,7 +161,12 @@ describe('tag', () => {
         await both.promise
         return seen
       }
-      return { ...real, tags }
+      // One after the other.
+      const moveTag: typeof real.moveTag = (...move) => {
+        before = before.then(() => real.moveTag(...move))
+        return before
+      }
+      return { ...real, tags, moveTag }
     }
     const said = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
     const move = (ref: string, flags: object): Promise<number> =>
