@@ -1,6 +1,8 @@
 /** Results to stdout, everything else to stderr. */
+
 import { styleText } from 'node:util'
 import type { Value } from '../domain/engine.ts'
+import { grouped } from '../domain/numberText.ts'
 import type { Instant } from '../domain/time.ts'
 import { formatInstant } from '../domain/time.ts'
 
@@ -58,7 +60,7 @@ export function alignedLine(cells: readonly string[], widths: readonly number[],
 /** `1 file`, `2,000 files`. */
 export const counted = (count: number, noun: string): string => `${number(count)} ${noun}${count === 1 ? '' : 's'}`
 
-export const number = (value: number): string => value.toLocaleString('en')
+export const number = grouped
 
 export function bytes(size: number): string {
   if (size < 1e3) return `${size} B`

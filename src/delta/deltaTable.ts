@@ -23,8 +23,9 @@ import { addAction, commitInfo, headActions, removeActions, txnActions } from '.
 import { stringify } from './exactJson.ts'
 import { Log } from './log.ts'
 import type { LogState } from './logState.ts'
+import { writeQuickState } from './quickState.ts'
 import { parseSchema } from './schema.ts'
-import { parseStats } from './statistics.ts'
+import { parseStats, rowsOf } from './statistics.ts'
 import { Tags } from './tags.ts'
 
 export interface DeltaOptions {
@@ -96,6 +97,7 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
     const { length } = await readFile(file)
     await objects.putFile(keyOf(`${LOG}/${versionName(version)}.checkpoint.parquet`), file)
     if (version < (await log.hint())) return
+    await writeQuickState(objects, path, state)
     const hint = { version, size: state.actions().length, sizeInBytes: length, numOfAddFiles: state.adds.size }
     await objects.put(keyOf(`${LOG}/_last_checkpoint`), new TextEncoder().encode(JSON.stringify(hint)))
   }
@@ -177,7 +179,9 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
     },
 
     async putObject(name: string, bytes: Uint8Array): Promise<void> {
-      await objects.putIfAbsent(keyOf(`_quern/${name}`), bytes)
+      const key = keyOf(`_quern/${name}`)
+      // A look is cheaper than an attempt, and most of what a run records is there already.
+      if ((await objects.size(key)) === undefined) await objects.putIfAbsent(key, bytes)
     },
 
     async *contents() {
@@ -242,13 +246,19 @@ function canRebase(change: TableChange, base: Snapshot | undefined, latest: Snap
   return Object.keys(change.transactions ?? {}).every(appId => latest.transactions.get(appId) === base?.transactions.get(appId))
 }
 
+/** Most files of a version are never asked for their statistics. */
 function tableFile(add: AddAction, columns: Snapshot['columns']): TableFile {
-  const stats = parseStats(add.stats, columns)
+  let statistics: TableFile['columns'] | undefined
   return {
     path: add.path,
     size: add.size,
-    rows: stats.rows,
-    columns: stats.columns,
+    get rows() {
+      return rowsOf(add.stats)
+    },
+    get columns() {
+      statistics ??= parseStats(add.stats, columns)
+      return statistics
+    },
     modifiedAt: add.modificationTime,
     tags: add.tags ?? {},
   }

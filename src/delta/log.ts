@@ -6,6 +6,7 @@ import { LOG, versionName } from './actions.ts'
 import { readCheckpoint } from './checkpoint.ts'
 import { parse } from './exactJson.ts'
 import { LogState } from './logState.ts'
+import { readQuickState } from './quickState.ts'
 
 interface Listing {
   commits: Map<number, ObjectEntry>
@@ -79,13 +80,21 @@ export class Log {
     if (base < 0 && !listing.commits.has(0) && listing.checkpoints.size > 0) return undefined
     const state = new LogState()
     if (base >= 0) {
-      const files = await Promise.all(listing.checkpoints.get(base)!.map(key => this.#objects.localPath(key)))
-      state.apply(await readCheckpoint(files), base, this.path)
+      state.apply(await this.#checkpointed(base, listing), base, this.path)
     }
     for (let at = base + 1; at <= target; at++) state.apply(await this.readCommit(at), at, this.path)
     // A checkpoint holds no commitInfo.
     if (base === target && listing.commits.has(target)) state.commitInfo = (await this.commitInfo(target)) ?? undefined
     return state
+  }
+
+  /** The actions of a checkpoint. */
+  async #checkpointed(version: number, { commits, checkpoints }: Listing): Promise<Action[]> {
+    const txnId = async (): Promise<string | undefined> =>
+      commits.has(version) ? (await this.commitInfo(version))?.txnId : undefined
+    const quick = await readQuickState(this.#objects, this.path, version, txnId)
+    if (quick) return quick
+    return readCheckpoint(await Promise.all(checkpoints.get(version)!.map(key => this.#objects.localPath(key))))
   }
 
   async readCommit(version: number): Promise<Action[]> {
@@ -113,8 +122,8 @@ export class Log {
     if (!bytes) return 0
     try {
       const { version } = JSON.parse(new TextDecoder().decode(bytes)) as { version: number }
-      const there = await this.#objects.get(this.commitKey(version))
-      return Number.isInteger(version) && there ? version : 0
+      const there = Number.isInteger(version) && (await this.#objects.size(this.commitKey(version))) !== undefined
+      return there ? version : 0
     } catch {
       // Only a hint: without it the whole log is listed.
       return 0

@@ -56,17 +56,23 @@ function textBound(text: string, side: 'min' | 'max'): string | undefined {
   return next >= 0xd800 && next <= 0xdfff ? undefined : next > 0x10ffff ? undefined : prefix.join('') + String.fromCodePoint(next)
 }
 
-export function parseStats(
-  text: string | undefined,
-  columns: readonly TableColumn[],
-): { rows: number; columns: Record<string, ColumnStatistics> } {
-  if (!text) return { rows: 0, columns: {} }
-  const stats = parse(text) as {
-    numRecords: number
-    minValues?: Record<string, JsonBound>
-    maxValues?: Record<string, JsonBound>
-    nullCount?: Record<string, number>
-  }
+interface Stats {
+  numRecords: number
+  minValues?: Record<string, JsonBound>
+  maxValues?: Record<string, JsonBound>
+  nullCount?: Record<string, number>
+}
+
+/** How many rows a file's statistics tell of. */
+export function rowsOf(text: string | undefined): number {
+  if (!text) return 0
+  const [, first] = /^{"numRecords":(\d+)/.exec(text) ?? []
+  return first === undefined ? (parse(text) as Stats).numRecords : Number(first)
+}
+
+export function parseStats(text: string | undefined, columns: readonly TableColumn[]): Record<string, ColumnStatistics> {
+  if (!text) return {}
+  const stats = parse(text) as Stats
   const parsed: Record<string, ColumnStatistics> = {}
   for (const { name, type } of columns) {
     if (stats.nullCount?.[name] === undefined) continue
@@ -78,7 +84,7 @@ export function parseStats(
       ...(max === undefined ? {} : { max }),
     }
   }
-  return { rows: stats.numRecords, columns: parsed }
+  return parsed
 }
 
 function parseBound(kind: TableColumn['type']['kind'], value: JsonBound | undefined): Bound | undefined {

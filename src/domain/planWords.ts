@@ -2,6 +2,7 @@
 
 import type { InputChanges } from './inputChanges.ts'
 import { changesText } from './inputChanges.ts'
+import { grouped } from './numberText.ts'
 import type { ListedStale, PlanRequest } from './plan.ts'
 import { hull } from './ranges.ts'
 import type { Instant } from './time.ts'
@@ -9,7 +10,7 @@ import { formatInstantShort } from './time.ts'
 
 /** `1 cutoff due`, `12 cutoffs stale`; undefined where there is none. */
 export function countText(count: number, what: string): string | undefined {
-  return count === 0 ? undefined : `${count.toLocaleString('en')} ${count === 1 ? 'cutoff' : 'cutoffs'} ${what}`
+  return count === 0 ? undefined : `${grouped(count)} ${count === 1 ? 'cutoff' : 'cutoffs'} ${what}`
 }
 
 export function staleReason({ changed, fresh }: InputChanges, count: number, isBackfill: boolean): string {
@@ -49,5 +50,5 @@ export function unchangedReason(
     return `same definition, ${words}, and ${counts}`
   }
   const files = changes.batches.reduce((sum, { files: own }) => sum + own.length, 0)
-  return `same definition, ${files === 1 ? 'the same file' : `the same ${files.toLocaleString('en')} files`}, and ${evaluated}`
+  return `same definition, ${files === 1 ? 'the same file' : `the same ${grouped(files)} files`}, and ${evaluated}`
 }

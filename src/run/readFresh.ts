@@ -1,9 +1,11 @@
 /** The first stage of a run: what no version has read yet is read, validated and gathered into tiles. */
+
 import type { Batch } from '../domain/batch.ts'
 import type { Progress, ReadResult } from '../domain/engine.ts'
 import { DataError } from '../domain/errors.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
 import type { InputChanges } from '../domain/inputChanges.ts'
+import { grouped } from '../domain/numberText.ts'
 import { hull } from '../domain/ranges.ts'
 import type { PinnedFile } from '../domain/source.ts'
 import type { Parts } from './parts.ts'
@@ -66,10 +68,10 @@ export function tooManyRejected(
   commonest: { reason: string; rows: number } | undefined,
 ): DataError {
   const percent = (share: number): string => `${Number((share * 100).toPrecision(2))}%`
-  const most = commonest ? ` Most common: ${commonest.reason} (${commonest.rows.toLocaleString('en')}).` : ''
+  const most = commonest ? ` Most common: ${commonest.reason} (${grouped(commonest.rows)}).` : ''
   return new DataError(
     'data.rejected',
-    `\`${set.name}\`: ${rowsRejected.toLocaleString('en')} of ${rowsRead.toLocaleString('en')} rows (${percent(rowsRejected / rowsRead)}) were rejected; the limit is ${percent(limit)}. Nothing was committed.${most}`,
+    `\`${set.name}\`: ${grouped(rowsRejected)} of ${grouped(rowsRead)} rows (${percent(rowsRejected / rowsRead)}) were rejected; the limit is ${percent(limit)}. Nothing was committed.${most}`,
     {
       hint: `See \`quern rejected ${set.source.name}\`. Mend the data or the schema, or allow a share with --max-rejected.`,
       values: { rowsRead, rowsRejected, limit },

@@ -1,9 +1,11 @@
 /** The story of one run of one feature set. */
+
 import { randomUUID } from 'node:crypto'
 import type { CutoffSpan, StaleRange } from '../domain/engine.ts'
 import { DataError, TransientError } from '../domain/errors.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
 import type { Lineage } from '../domain/lineage.ts'
+import { grouped } from '../domain/numberText.ts'
 import type { ListedStale, LostPlan, Plan, PlanRequest } from '../domain/plan.ts'
 import { countCutoffs, dueCutoff, isBeforePublished, planRun } from '../domain/planner.ts'
 import type { CutoffRange } from '../domain/ranges.ts'
@@ -47,7 +49,7 @@ const ATTEMPTS = 20
  * number of times.
  */
 export async function runFeatureSet(set: FeatureSet, parts: Parts, options: RunOptions): Promise<RunResult> {
-  const begun = (await parts.store.table(`features/${set.name}`).snapshot('latest'))?.version
+  const begun = options.full ? (await parts.store.table(`features/${set.name}`).snapshot('latest'))?.version : undefined
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     // What another run has computed from everything while this one was at it need not be computed again.
     const full = options.full && (attempt === 0 || !(await wasRebuiltSince(set, parts, begun)))
@@ -189,7 +191,7 @@ export function inputsLost(set: FeatureSet, { files, cutoffs }: LostPlan): DataE
   const which = `${files[0]}${files.length > 1 ? ` and ${files.length - 1} more` : ''}`
   return new DataError(
     'data.lost',
-    `\`${set.name}\`: ${which} ${files.length === 1 ? 'is' : 'are'} gone, and the windows of ${count.toLocaleString('en')} ${count === 1 ? 'cutoff' : 'cutoffs'} (${named}) need ${files.length === 1 ? 'its' : 'their'} rows. Nothing was committed.`,
+    `\`${set.name}\`: ${which} ${files.length === 1 ? 'is' : 'are'} gone, and the windows of ${grouped(count)} ${count === 1 ? 'cutoff' : 'cutoffs'} (${named}) need ${files.length === 1 ? 'its' : 'their'} rows. Nothing was committed.`,
     {
       hint: 'Bring the files back, or go on without their rows with --accept-loss; what is published stays as it is.',
       values: { files, cutoffs: count },

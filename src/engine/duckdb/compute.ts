@@ -17,7 +17,7 @@ import type { Shape } from './shape.ts'
 import { shapeOf } from './shape.ts'
 import type { ComputeOptions } from './stageRows.ts'
 import { stageRows } from './stageRows.ts'
-import { count, withoutTables } from './tables.ts'
+import { count, firstRow, withoutTables } from './tables.ts'
 import type { TileBounds } from './tilesSql.ts'
 import { loadedTilesSql } from './tilesSql.ts'
 import { scopeOf } from './touched.ts'
@@ -39,7 +39,7 @@ async function computeInTables(
 ): Promise<ComputationResult> {
   const shape = shapeOf(set)
   options.onProgress({ stage: 'compute', unit: 'rows', done: 0, total: null })
-  await connection.run(MOMENTS_MACRO)
+  if (hasMoments(shape)) await connection.run(MOMENTS_MACRO)
   await connection.run(`CREATE OR REPLACE TEMP TABLE due_rows AS ${emptyRowsSql(shape)}`)
   const pass = async (into: string, range: CutoffRange, entities?: string): Promise<void> => {
     options.signal.throwIfAborted()
@@ -58,21 +58,19 @@ async function computeInTables(
   }
   const files = await stageRows(connection, shape, 'due_rows', options)
   const written = replaced ? `(SELECT __i FROM due_rows UNION ALL SELECT __i FROM written_rows)` : 'due_rows'
-  const span = async (relation: string): Promise<ComputationResult['cutoffs']> => {
-    const [first, last, n] = (
-      await connection.runAndReadAll(`SELECT min(__i), max(__i), count(DISTINCT __i) FROM ${relation}`)
-    ).getRows()[0]!
-    return first === null
-      ? undefined
-      : { first: cutoffAt(set, first as bigint), last: cutoffAt(set, last as bigint), count: Number(n) }
+  const span = async (relation: string): Promise<{ rows: number; cutoffs: ComputationResult['cutoffs'] }> => {
+    const byCutoff = `SELECT __i, count(*) AS n FROM ${relation} GROUP BY __i`
+    const ends = `SELECT coalesce(sum(n), 0), min(__i), max(__i), count(*) FROM (${byCutoff})`
+    const [rows, first, last, n] = (await firstRow(connection, ends)) as [bigint, bigint | null, bigint, bigint]
+    const cutoffs = first === null ? undefined : { first: cutoffAt(set, first), last: cutoffAt(set, last), count: Number(n) }
+    return { rows: Number(rows), cutoffs }
   }
   return {
     files: [...files, ...(replaced?.files ?? [])],
     replaced: replaced?.replaced ?? [],
-    rows: await count(connection, `SELECT count(*) FROM ${written}`),
-    cutoffs: await span(written),
+    ...(await span(written)),
     restated: replaced
-      ? { rows: replaced.rows, removed: replaced.removed, entities: replaced.entities, cutoffs: await span('moved') }
+      ? { rows: replaced.rows, removed: replaced.removed, entities: replaced.entities, cutoffs: (await span('moved')).cutoffs }
       : { rows: 0, removed: 0, entities: 0, cutoffs: undefined },
   }
 }

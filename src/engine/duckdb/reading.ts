@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Reading, ReadOptions, ReadResult, StagedTiles, StaleRange, TileSet, TileSpan } from '../../domain/engine.ts'
 import type { FeatureSet } from '../../domain/featureSet.ts'
-import { reachOf } from '../../domain/featureSet.ts'
+import { hasLifetime, reachOf } from '../../domain/featureSet.ts'
 import type { CutoffRange } from '../../domain/ranges.ts'
 import { itemBlocksSql, itemsPart, mergedBlocksSql } from './distinctSql.ts'
 import { itemSpansSql, mergedSpansSql } from './itemSpansSql.ts'
@@ -53,7 +53,8 @@ async function readInTables(
   }
   const rows = await countedRows(connection, shape, scan)
   await watched(`CREATE OR REPLACE TEMP TABLE tiles AS ${tilesSql(shape, rows.relation)}`)
-  const accepted = rows.accepted ?? (await count(connection, 'SELECT coalesce(sum(n), 0) FROM tiles'))
+  const summary = await summaryOf(connection)
+  const accepted = rows.accepted ?? summary.counted
   const rowsRejected = scan.rejectedBefore + scan.rows - accepted
   const rowsRead = scan.rejectedBefore + scan.rows
   if (scan.rows > accepted) await readRejected(connection, scan)
@@ -63,19 +64,20 @@ async function readInTables(
   if (keep && !tooMany) {
     // A first pass that accepted every row of files that are pinned has judged for the others too.
     const again = !set.source.rowKey && scan.rows === accepted ? scan.unjudged : rows.relation
-    tiles = await stageTiles(connection, shape, options.scratchDir, {
+    tiles = await stageTiles(shape, options.scratchDir, {
       tiles: keptTilesSql(shape, 'tiles'),
       items: partial => (shape.asKnown ? itemSpansSql(shape, again, partial) : itemBlocksSql(shape, again, partial)),
       run: watched,
+      rows: summary.rows,
     })
   }
   return {
     rowsRead,
     rowsRejected,
     tiles,
-    spans: await spansOf(connection, shape, scan, inputs.files.length),
+    spans: await spansOf(connection, shape, scan, summary),
     knownThrough: await knownThrough(connection, set, rows.relation),
-    touched: published ? await touchedCutoffs(connection, shape, published) : [],
+    touched: published && reaches(set, summary, published) ? await touchedCutoffs(connection, shape, published) : [],
   }
 }
 
@@ -90,10 +92,11 @@ export function mergeTiles(
     const shape = shapeOf(set)
     await connection.run(MOMENTS_MACRO)
     await connection.run(`CREATE OR REPLACE TEMP TABLE tiles AS ${mergedFilesSql(shape, sets)}`)
-    return stageTiles(connection, shape, scratchDir, {
+    return stageTiles(shape, scratchDir, {
       tiles: keptTilesSql(shape, 'tiles'),
       items: partial => (shape.asKnown ? mergedSpansSql(shape, sets, partial) : mergedBlocksSql(shape, sets, partial)),
       run: async sql => void (await connection.run(sql)),
+      rows: (await summaryOf(connection)).rows,
     })
   })
 }
@@ -103,14 +106,33 @@ interface TileQueries {
   tiles: string
   items: (partial: PartialAggregate) => string
   run: (sql: string) => Promise<void>
+  /** How many rows the table `tiles` has. */
+  rows: number
 }
 
-async function stageTiles(
-  connection: DuckDBConnection,
-  shape: Shape,
-  scratchDir: string,
-  from: TileQueries,
-): Promise<StagedTiles> {
+interface TileSummary {
+  rows: number
+  /** Rows of the source in them. */
+  counted: number
+  first: bigint | null
+  last: bigint | null
+}
+
+/** Whether any of the tiles may touch a published cutoff: those of a day that is new do not. */
+function reaches(set: FeatureSet, { first, last }: TileSummary, published: CutoffRange): boolean {
+  if (first === null || last === null) return false
+  const [low, high] = cutoffIndices(set, published)
+  return first <= high && (hasLifetime(set) || last + reachOf(set) >= low)
+}
+
+/** What the table `tiles` holds. */
+async function summaryOf(connection: DuckDBConnection): Promise<TileSummary> {
+  const summary = 'SELECT count(*), coalesce(sum(n), 0), min(i), max(i) FROM tiles'
+  const [rows, counted, first, last] = await firstRow(connection, summary)
+  return { rows: Number(rows), counted: Number(counted), first: first as bigint | null, last: last as bigint | null }
+}
+
+async function stageTiles(shape: Shape, scratchDir: string, from: TileQueries): Promise<StagedTiles> {
   const base = join(scratchDir, `tiles-${randomUUID()}`)
   const parts: Record<string, string> = {}
   const write = async (part: string, query: string): Promise<void> => {
@@ -119,7 +141,7 @@ async function stageTiles(
   }
   await write(TILES, from.tiles)
   for (const partial of shape.partials.all) if (partial.kind === 'distinct') await write(itemsPart(partial), from.items(partial))
-  return { parts, rows: await count(connection, 'SELECT count(*) FROM tiles') }
+  return { parts, rows: from.rows }
 }
 
 /**
@@ -160,17 +182,23 @@ function knownOrder(shape: Shape, direction: string): string {
 }
 
 /** Of one file the tiles tell; of several its rows must be looked at one by one. */
-async function spansOf(connection: DuckDBConnection, shape: Shape, scan: Scan, files: number): Promise<(TileSpan | null)[]> {
+async function spansOf(
+  connection: DuckDBConnection,
+  shape: Shape,
+  { request, byFile }: Scan,
+  tiles: TileSummary,
+): Promise<(TileSpan | null)[]> {
+  const { files } = request.inputs
   const spanOf = ([first, last]: unknown[]): TileSpan | null =>
     first === null ? null : { first: cutoffAt(shape.set, first as bigint), last: cutoffAt(shape.set, last as bigint) }
-  if (files === 0) return []
-  if (files === 1 && !shape.set.source.rowKey) return [spanOf(await firstRow(connection, 'SELECT min(i), max(i) FROM tiles'))]
+  if (files.length === 0) return []
+  if (files.length === 1 && !shape.set.source.rowKey) return [spanOf([tiles.first, tiles.last])]
   const tile = (t: string): string => tileSql(shape.set, t)
   const reader = await connection.runAndReadAll(
-    `SELECT __file, ${tile('min(__t)')}, ${tile('max(__t)')} FROM ${scan.byFile} GROUP BY __file`,
+    `SELECT __file, ${tile('min(__t)')}, ${tile('max(__t)')} FROM ${byFile} GROUP BY __file`,
   )
   const spans = new Map(reader.getRows().map(([path, ...ends]) => [String(path), spanOf(ends)]))
-  return scan.request.inputs.files.map(({ path }) => spans.get(path) ?? null)
+  return files.map(({ path }) => spans.get(path) ?? null)
 }
 
 async function knownThrough(connection: DuckDBConnection, { source }: FeatureSet, relation: string): Promise<bigint | undefined> {

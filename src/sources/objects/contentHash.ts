@@ -1,6 +1,7 @@
 /** A local file's content and what the file system says of it. */
 import { createHash } from 'node:crypto'
-import { open, stat } from 'node:fs/promises'
+import { statSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { DataError } from '../../domain/errors.ts'
 
 const READ_BYTES = 2 ** 20
@@ -22,10 +23,10 @@ export async function contentHash(path: string): Promise<string> {
   }
 }
 
-/** Size in bytes and modification time in nanoseconds. */
+/** Size in bytes and modification time in nanoseconds. Not by the thread pool: a look at a file costs less than the way there. */
 export async function statOf(path: string): Promise<{ size: number; modifiedAt: bigint }> {
   try {
-    const { size, mtimeNs } = await stat(path, { bigint: true })
+    const { size, mtimeNs } = statSync(path, { bigint: true })
     return { size: Number(size), modifiedAt: mtimeNs }
   } catch (error) {
     throw unreadable(path, error)

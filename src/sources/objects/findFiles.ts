@@ -1,7 +1,7 @@
 /** Which files a source's path, folder or pattern means, and what their names say of them. */
 import type { Dirent } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
-import { dirname, isAbsolute, join, matchesGlob, relative, resolve, sep } from 'node:path'
+import { dirname, isAbsolute, matchesGlob, relative, resolve, sep } from 'node:path'
 import { DataError } from '../../domain/errors.ts'
 import type { Compression, FileFormat, ObjectsSource, PinnedFile } from '../../domain/source.ts'
 
@@ -21,15 +21,23 @@ export async function findFiles(source: ObjectsSource): Promise<FoundFile[]> {
   const whole = resolve(projectDir, uri)
   const found = await stat(whole).catch(() => undefined)
   if (found?.isFile()) {
-    const file = describeFile(whole, source)
+    const file = describeFile(whole, partitionOf(dirname(whole), source))
     if (file) return [file]
     throw new DataError('data.format', `source \`${name}\`: ${whole} has no known format`, { hint: `Known are ${KNOWN}.` })
   }
-  if (found?.isDirectory()) return filesBelow(source, whole, Number.POSITIVE_INFINITY, () => true)
+  if (found?.isDirectory()) return filesBelow(source, { path: whole, name: '' }, Number.POSITIVE_INFINITY, () => true)
   const { base, pattern } = splitPattern(uri)
-  const folder = resolve(projectDir, base)
-  const matching = await filesBelow(source, folder, depthOf(pattern), path => matchesGlob(relative(folder, path), pattern), true)
-  return matching
+  return filesBelow(source, { path: resolve(projectDir, base), name: '' }, depthOf(pattern), matcherOf(pattern), true)
+}
+
+/** Tells whether a name matches. Stars among plain names are matched by one expression, made once: folders hold many files. */
+function matcherOf(pattern: string): (name: string) => boolean {
+  if (!/^[\w./=* -]+$/.test(pattern) || pattern.includes('**')) return name => matchesGlob(name, pattern)
+  const segments = pattern
+    .split('/')
+    .map(segment => (segment === '*' ? '[^/]+' : segment.replaceAll('.', '\\.').replaceAll('*', '[^/]*')))
+  const expression = new RegExp(`^${segments.join('/')}$`)
+  return name => expression.test(name)
 }
 
 /** The part of a pattern that names a folder, and the rest. */
@@ -44,21 +52,26 @@ function depthOf(pattern: string): number {
   return /\*\*|\{[^}]*\//.test(pattern) ? Number.POSITIVE_INFINITY : pattern.split('/').length
 }
 
+/** @param folder its path, and its name below the one that is searched */
 async function filesBelow(
   source: ObjectsSource,
-  folder: string,
+  folder: { path: string; name: string },
   depth: number,
-  isWanted: (path: string) => boolean,
+  isWanted: (name: string) => boolean,
   mustBeKnown = false,
 ): Promise<FoundFile[]> {
   const files: FoundFile[] = []
-  for (const entry of await entriesOf(source, folder)) {
+  const partition = partitionOf(folder.path, source)
+  for (const entry of await entriesOf(source, folder.path)) {
     if (/^[._]/.test(entry.name)) continue
-    const path = join(folder, entry.name)
+    const path = `${folder.path === sep ? '' : folder.path}${sep}${entry.name}`
+    const name = folder.name === '' ? entry.name : `${folder.name}/${entry.name}`
     const kind = entry.isSymbolicLink() ? await stat(path).catch(() => undefined) : entry
-    if (kind?.isDirectory() && depth > 1) files.push(...(await filesBelow(source, path, depth - 1, isWanted, mustBeKnown)))
-    if (!kind?.isFile() || !isWanted(path)) continue
-    const file = describeFile(path, source)
+    if (kind?.isDirectory() && depth > 1) {
+      files.push(...(await filesBelow(source, { path, name }, depth - 1, isWanted, mustBeKnown)))
+    }
+    if (!kind?.isFile() || !isWanted(name)) continue
+    const file = describeFile(path, partition)
     if (file) files.push(file)
     else if (mustBeKnown) {
       throw new DataError('data.format', `source \`${source.name}\`: ${path} has no known format`, {
@@ -82,23 +95,23 @@ async function entriesOf({ name }: ObjectsSource, folder: string): Promise<Diren
   }
 }
 
-function describeFile(path: string, source: ObjectsSource): FoundFile | undefined {
+function describeFile(path: string, partition: FoundFile['partition']): FoundFile | undefined {
   const match = /\.(parquet|csv|ndjson|jsonl)(?:\.(gz|zst))?$/.exec(path)
   if (!match || (match[1] === 'parquet' && match[2])) return undefined
   return {
     path,
     format: FORMATS[match[1]!]!,
     compression: match[2] ? COMPRESSIONS[match[2]]! : 'none',
-    partition: partitionOf(path, source),
+    partition,
   }
 }
 
 /** Folders named `column=value`, in the uri as it is written and below it; those above the project say nothing of its data. */
-function partitionOf(path: string, { uri, projectDir }: ObjectsSource): Record<string, string> {
-  const folders = dirname(isAbsolute(uri) ? path : relative(projectDir, path)).split(sep)
-  const pairs = folders.flatMap(folder => {
-    const at = folder.indexOf('=')
-    return at > 0 ? [[folder.slice(0, at), decoded(folder.slice(at + 1))] as const] : []
+function partitionOf(folder: string, { uri, projectDir }: ObjectsSource): Record<string, string> {
+  const folders = (isAbsolute(uri) ? folder : relative(projectDir, folder)).split(sep)
+  const pairs = folders.flatMap(name => {
+    const at = name.indexOf('=')
+    return at > 0 ? [[name.slice(0, at), decoded(name.slice(at + 1))] as const] : []
   })
   return Object.fromEntries(pairs)
 }
