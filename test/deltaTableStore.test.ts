@@ -63,6 +63,19 @@ describe('a delta log', () => {
     expect((await table.snapshot('latest'))!.files).toHaveLength(13)
   })
 
+  it('is read from the checkpoint where its quick copy is gone, damaged or of another commit', async () => {
+    const { log, table } = await tableOf(13)
+    const { log: other } = await tableOf(11)
+    const copyIn = (folder: string): string => join(folder, '../_quern/state.ndjson.zst')
+    const files = (await table.snapshot('latest'))!.files
+    for (const bytes of [readFileSync(copyIn(other)), Buffer.from('half')]) {
+      writeFileSync(copyIn(log), bytes)
+      expect((await table.snapshot('latest'))!.files).toEqual(files)
+    }
+    rmSync(copyIn(log))
+    expect((await table.snapshot('latest'))!.files).toEqual(files)
+  })
+
   it('that is damaged says which file and which line', async () => {
     const { log, table } = await tableOf(3)
     writeFileSync(join(log, commit(1)), '{"commitInfo":{}}\n{"add":')
