@@ -13,7 +13,7 @@ export interface Compaction {
 }
 
 /** A table is cut into about so many files, so that a late row rewrites a small part of it. */
-const FILES = 50
+const FILES = 75
 
 /** About 128 MB. */
 const LARGEST = 2 ** 27

@@ -16,11 +16,8 @@ export type ComputeOptions = Pick<ReadOptions, 'onProgress' | 'signal'> & { scra
 /** About 128 MB of output per file, by a guess of 5 bytes a value once compressed. */
 const VALUES_PER_FILE = 25_000_000
 
-/**
- * Cutoffs are cut into so many files, since a late row rewrites those that hold the cutoffs which it reaches; into fewer where it
- * reaches so many cutoffs that finer cuts would save nothing.
- */
-const FILES = 50
+/** A late row rewrites the files that hold the cutoffs which it reaches: at most this share of the table, where that can be. */
+const REWRITTEN_SHARE = 0.045
 
 /** The table's columns: keys, `cutoff`, features in the order written. */
 export function outputColumns(set: FeatureSet): NamedType[] {
@@ -52,8 +49,8 @@ export async function stageRows(
   const files: StagedFile[] = []
   let done = 0
   const rowsPerFile = Math.max(1, Math.floor(VALUES_PER_FILE / columns.length))
-  const cutoffsPerFile = Math.max(Math.ceil(cutoffs.length / FILES), Math.ceil(Number(reachOf(set)) / 2))
-  for (const { first, last } of rangesOf(cutoffs, cutoffsPerFile, rowsPerFile)) {
+  const atOnce = cutoffsPerFile(cutoffs.length, Number(reachOf(set)))
+  for (const { first, last } of rangesOf(cutoffs, atOnce, rowsPerFile)) {
     signal.throwIfAborted()
     onProgress({ stage: 'write', unit: 'rows', done, total })
     const query = `SELECT ${names} FROM ${table} WHERE __i BETWEEN ${first} AND ${last} ORDER BY ${rowOrder(set)}`
@@ -62,6 +59,17 @@ export async function stageRows(
     done += file.rows
   }
   return files
+}
+
+/** As many as keep what a late row rewrites, that reaches so many neighbouring cutoffs, below its share. */
+function cutoffsPerFile(cutoffs: number, reached: number): number {
+  const most = cutoffs * REWRITTEN_SHARE
+  for (let each = Math.floor(most); each >= 1; each--) {
+    const files = Math.ceil((reached - 1) / each) + 1
+    if (files * each <= most) return each
+  }
+  // They are too many in any case: finer cuts would save little.
+  return Math.ceil(reached / 2)
 }
 
 /** Neighbouring cutoffs, at most so many of them and so many rows together. */
