@@ -43,15 +43,16 @@ export function inTurns(rounds: number, contenders: Record<string, () => Cost>):
       process.stderr.write(`  round ${round + 1}: ${name} ${costs[name].at(-1)!.cpuSeconds.toFixed(2)} s\n`)
     }
   }
-  const median = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)]!
-  return Object.fromEntries(
-    Object.entries(costs).map(([name, all]) => [
-      name,
-      {
-        cpuSeconds: median(all.map(cost => cost.cpuSeconds)),
-        wallSeconds: median(all.map(cost => cost.wallSeconds)),
-        peakMegabytes: median(all.map(cost => cost.peakMegabytes)),
-      },
-    ]),
-  )
+  return Object.fromEntries(Object.entries(costs).map(([name, all]) => [name, medianOf(all)]))
+}
+
+/** The median of each figure. */
+export function medianOf(costs: readonly Cost[]): Cost {
+  const median = (figure: (cost: Cost) => number): number =>
+    costs.map(figure).sort((a, b) => a - b)[Math.floor(costs.length / 2)]!
+  return {
+    cpuSeconds: median(cost => cost.cpuSeconds),
+    wallSeconds: median(cost => cost.wallSeconds),
+    peakMegabytes: median(cost => cost.peakMegabytes),
+  }
 }
