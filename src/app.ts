@@ -2,6 +2,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
 import type { Config } from './config.ts'
 import { loadConfig } from './config.ts'
 import { deltaTableStore } from './delta/deltaTableStore.ts'
@@ -32,8 +33,10 @@ export interface App extends Parts {
 export async function createApp(flags: { store?: string }, signal: AbortSignal): Promise<App> {
   const config = await loadConfig(flags)
   requireFolder(config.storePath)
+  // Young objects die young: the collector need not wait for its nursery to grow by 100 MB.
+  if (config.memoryGiven) setFlagsFromString('--semi-space-growth-factor=1')
   const scratchDir = makeScratch()
-  const engine = duckdbEngine({ memory: config.memory, threads: config.threads, scratchDir })
+  const engine = duckdbEngine({ memory: config.memory, frugal: config.memoryGiven, threads: config.threads, scratchDir })
   const objects = localObjectStore(config.storePath)
   const store = deltaTableStore(objects, {
     now: () => Date.now(),

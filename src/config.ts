@@ -18,6 +18,8 @@ export interface Config {
   storePath: string
   /** Bytes. */
   memory: number
+  /** Whether it was asked for; else it is a share of what there is. */
+  memoryGiven: boolean
   threads: number
   /** `debug` also tells each stage of a run. */
   log: 'info' | 'debug'
@@ -61,6 +63,7 @@ export async function loadConfig(flags: { store?: string }, cwd = process.cwd())
     memory: read({ name: 'QUERN_MEMORY', member: 'memory', env: env.QUERN_MEMORY, project: project.memory }, memoryBytes, () =>
       Math.floor(availableMemory() / 2),
     ),
+    memoryGiven: (env.QUERN_MEMORY ?? project.memory) !== undefined,
     threads: read(
       { name: 'QUERN_THREADS', member: 'threads', env: env.QUERN_THREADS, project: project.threads },
       threadCount,

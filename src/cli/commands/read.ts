@@ -144,14 +144,21 @@ async function* tableLines(
 
 async function* textPieces(engine: Engine, query: Query, columns: readonly TableColumn[], format: string): AsyncIterable<string> {
   if (format === 'csv') yield `${columns.map(({ name }) => csvField(name)).join(',')}\n`
+  const cells = columns.map((column, at): ((value: Value) => string) => {
+    if (format === 'csv') return value => (at === 0 ? '' : ',') + csvValue(value, column)
+    const name = `${at === 0 ? '{' : ','}${JSON.stringify(column.name)}:`
+    return value => name + jsonText(plain(value, column))
+  })
+  const end = format === 'csv' ? '\n' : '}\n'
   for await (const batch of engine.query(query)) {
-    const lines: string[] = []
+    let text = ''
     for (let row = 0; row < batch.rows; row++) {
-      const values = columns.map((_, at) => batch.columns[at]![row]!)
-      if (format === 'csv') lines.push(values.map((value, at) => csvValue(value, columns[at]!)).join(','))
-      else lines.push(jsonText(Object.fromEntries(values.map((value, at) => [columns[at]!.name, plain(value, columns[at]!)]))))
+      cells.forEach((cell, at) => {
+        text += cell(batch.columns[at]![row]!)
+      })
+      text += end
     }
-    if (lines.length > 0) yield `${lines.join('\n')}\n`
+    if (text !== '') yield text
   }
 }
 
