@@ -219,11 +219,12 @@ describe('compact', () => {
     expect(compacted).toMatchObject({ outcome: 'committed', version: 3, filesBefore: 150 })
     // No two neighbours would fit into a fiftieth of the table.
     expect(compacted.filesAfter).toBeLessThanOrEqual(100)
-    const ranges = project
-      .commit(3)
-      .flatMap(({ add }) => (add ? (JSON.parse(String(add.stats)) as Stats) : []))
-      .map(({ minValues, maxValues }) => [minValues.cutoff, maxValues.cutoff] as const)
-      .sort()
+    const files = new Map<unknown, Stats>()
+    for (const { add, remove } of [0, 1, 2, 3].flatMap(version => project.commit(version))) {
+      if (add) files.set(add.path, JSON.parse(String(add.stats)) as Stats)
+      if (remove) files.delete(remove.path)
+    }
+    const ranges = [...files.values()].map(({ minValues, maxValues }) => [minValues.cutoff, maxValues.cutoff] as const).sort()
     expect(ranges).toHaveLength(Number(compacted.filesAfter))
     for (const [at, [first]] of ranges.slice(1).entries()) expect(first > ranges[at]![1]).toBe(true)
     // Who follows the table's changes has nothing to do.
