@@ -12,7 +12,16 @@ export function printLine(text: string): void {
 
 /** One JSON document a line; 64-bit integers in exact digits. */
 export function printJson(value: unknown): void {
-  printLine(jsonText(value))
+  printLine(plainText(value) ?? jsonText(value))
+}
+
+/** Undefined where a bigint is among the members. */
+function plainText(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return undefined
+  }
 }
 
 export function jsonText(value: unknown): string {

@@ -13,8 +13,8 @@ export function stringify(value: unknown): string {
 
 /** As JSON.parse, with integers that a double cannot hold as bigints. */
 export function parse(text: string): unknown {
-  // A reviver costs ten times the parsing, and few texts have so long a number.
-  if (!/\d{16}/.test(text)) return JSON.parse(text)
+  // A reviver costs ten times the parsing, and few texts hold an integer of so many digits.
+  if (!/[[:,]\s*-?\d{16}/.test(text)) return JSON.parse(text)
   const reviver = (_: string, value: unknown, context?: { source?: string }): unknown => {
     const unsafe = typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? '')
     return unsafe ? BigInt(context!.source!) : value

@@ -12,17 +12,21 @@ import type { LogState } from './logState.ts'
 interface Head {
   version: number
   txnId: string
+  /** Whether some number among the actions is no double. */
+  exact: boolean
 }
 
+/** Two lines: the head, and all actions as one array. */
 const keyOf = (table: string): string => `${table}/_quern/state.ndjson.zst`
 
 export async function writeQuickState(objects: ObjectStore, table: string, state: LogState): Promise<void> {
   const txnId = state.commitInfo?.txnId
   if (txnId === undefined) return
   const { zstdCompress } = await import('node:zlib')
-  const head: Head = { version: state.version, txnId }
-  const lines = [head, ...state.actions()].map(line => stringify(line))
-  await objects.put(keyOf(table), await promisify(zstdCompress)(lines.join('\n')))
+  const exact = [...state.transactions.values()].some(({ version }) => typeof version === 'bigint')
+  const head: Head = { version: state.version, txnId, exact }
+  const text = `${JSON.stringify(head)}\n${stringify(state.actions())}`
+  await objects.put(keyOf(table), await promisify(zstdCompress)(text))
 }
 
 /** The actions that lead to the state after a commit; undefined where they are of another one. */
@@ -36,10 +40,12 @@ export async function readQuickState(
   if (!bytes) return undefined
   const { zstdDecompressSync } = await import('node:zlib')
   try {
-    const [first, ...lines] = zstdDecompressSync(bytes).toString('utf8').split('\n') as [string, ...string[]]
-    const head = JSON.parse(first) as Head
+    const text = zstdDecompressSync(bytes)
+    const end = text.indexOf('\n')
+    const head = JSON.parse(text.toString('utf8', 0, end)) as Head
     if (head.version !== version || head.txnId !== (await txnIdOf())) return undefined
-    return parse(`[${lines.join(',')}]`) as Action[]
+    const actions = text.toString('utf8', end + 1)
+    return (head.exact ? parse(actions) : JSON.parse(actions)) as Action[]
   } catch {
     // Not whole: the checkpoint is.
     return undefined

@@ -69,7 +69,7 @@ export function localObjectStore(root: string): ObjectStore {
       const keys = await keysBelow(
         root,
         folderOf(prefix),
-        key => !isUnfinished(key) && key.startsWith(prefix) && (startAfter === undefined || utf8Order(key, startAfter) > 0),
+        key => (startAfter === undefined || utf8Order(key, startAfter) > 0) && key.startsWith(prefix) && !isUnfinished(key),
       )
       yield* entriesOf(keys.sort(utf8Order))
     },
@@ -143,7 +143,11 @@ async function keysBelow(root: string, folder: string, isWanted: (key: string) =
   return keys
 }
 
-const utf8Order = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
+/** Where no surrogate pair can meet another character, code units are in the order of UTF-8. */
+const utf8Order = (a: string, b: string): number =>
+  HIGH.test(a) || HIGH.test(b) ? Buffer.compare(Buffer.from(a), Buffer.from(b)) : a < b ? -1 : a > b ? 1 : 0
+
+const HIGH = /[\ud800-\uffff]/
 
 async function writeUnfinished(path: string, bytes: Uint8Array): Promise<string> {
   await makeFolder(dirname(path))

@@ -33,18 +33,26 @@ export async function recordedInputs(table: Table, { inputs }: Lineage): Promise
   return { batches: await Promise.all(batches), formers: (await Promise.all(formers)).flat() }
 }
 
+/** The files alone, of all batches. */
+export async function recordedFiles(table: Table, { inputs }: Lineage): Promise<PinnedFile[]> {
+  return (await Promise.all(inputs.batches.map(({ list }) => readTexts(table, list)))).flat()
+}
+
 async function readList(table: Table, name: string): Promise<ReadFile[]> {
+  return (await readTexts(table, name)).map(({ span, ...file }) => ({
+    ...file,
+    span: span && { first: parseInstant(span.first)!, last: parseInstant(span.last)! },
+  }))
+}
+
+async function readTexts(table: Table, name: string): Promise<FileText[]> {
   const bytes = await table.getObject(name)
   if (!bytes) {
     throw new DataError('data.lineage', `${table.uri}: the list of input files \`_quern/${name}\` is missing`, {
       hint: 'Restore it from a copy of the store, or compute everything anew with `quern run --full`.',
     })
   }
-  const files = JSON.parse(new TextDecoder().decode(bytes)) as FileText[]
-  return files.map(({ span, ...file }) => ({
-    ...file,
-    span: span && { first: parseInstant(span.first)!, last: parseInstant(span.last)! },
-  }))
+  return JSON.parse(new TextDecoder().decode(bytes)) as FileText[]
 }
 
 /** Writes the lists that are not there yet. */

@@ -4,7 +4,7 @@ import { typeName } from '../../domain/columnType.ts'
 import { EXIT } from '../../domain/errors.ts'
 import { lineageOf } from '../../domain/lineage.ts'
 import { formatInstant } from '../../domain/time.ts'
-import { recordedInputs } from '../../run/recordedInputs.ts'
+import { recordedFiles } from '../../run/recordedInputs.ts'
 import { resolveRef } from '../../run/resolveRef.ts'
 import type { CommandContext } from '../command.ts'
 import { bytes, counted, number, printJson, printLine, strong, tableText } from '../output.ts'
@@ -13,7 +13,7 @@ export async function show({ app: build, args, flags }: CommandContext): Promise
   const { store } = await build()
   const { name, table, snapshot } = await resolveRef(store, args[0]!)
   const lineage = lineageOf(snapshot.lineage)
-  const inputs = lineage ? (await recordedInputs(table, lineage)).batches.flatMap(({ files }) => files) : []
+  const inputs = lineage ? await recordedFiles(table, lineage) : []
   const rows = snapshot.files.reduce((sum, file) => sum + file.rows, 0)
   const size = snapshot.files.reduce((sum, file) => sum + file.size, 0)
   if (flags.json) {
