@@ -122,7 +122,7 @@ export const COMMANDS: CommandRow[] = [
     args: '<name>',
     summary: 'list what no version needs that is kept; tagged versions always are',
     flags: [
-      ['--retain <duration>', 'versions younger than this are kept; default 30d'],
+      ['--retain <duration>', 'versions that were the latest within this time are kept; default 30d'],
       ['--apply', 'delete it'],
     ],
     load: async () => (await import('./commands/vacuum.ts')).vacuum,

@@ -9,16 +9,19 @@ export function nearest(wrong: string, known: Iterable<string>): string {
   return names.length === 0 ? 'There is none.' : `There is ${names.map(name => `\`${name}\``).join(', ')}.`
 }
 
-/** Levenshtein's distance, two rows at a time. */
+/** Optimal string alignment (Damerau 1964, Levenshtein 1966): letters that are added, left out, replaced, or swapped with the next. */
 function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, at) => at)
+  let beforeLast: number[] = []
+  let last = Array.from({ length: b.length + 1 }, (_, at) => at)
   for (let i = 1; i <= a.length; i++) {
     const row = [i]
     for (let j = 1; j <= b.length; j++) {
-      const substituted = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
-      row.push(Math.min(substituted, previous[j]! + 1, row[j - 1]! + 1))
+      const substituted = last[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? beforeLast[j - 2]! + 1 : substituted
+      row.push(Math.min(substituted, swapped, last[j]! + 1, row[j - 1]! + 1))
     }
-    previous = row
+    beforeLast = last
+    last = row
   }
-  return previous[b.length]!
+  return last[b.length]!
 }

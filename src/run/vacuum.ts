@@ -22,7 +22,7 @@ export interface VacuumPlan {
 const UNDER_WAY: Duration = 7n * 86_400_000_000n
 
 /**
- * Versions stay that are younger than `retain`, that have a tag, or that a dataset was built from; the latest stays in any case. Tiles
+ * Versions stay that were the latest at some time in the last `retain`, that have a tag, or that a dataset was built from. Tiles
  * are kept for the latest alone, since they can be made again.
  */
 export async function planVacuum(
@@ -67,12 +67,12 @@ export async function applyVacuum(store: TableStore, name: string, { objects, fr
 const isNeeded = (path: string, needed: ReadonlySet<string>): boolean =>
   needed.has(path) || needed.has(path.slice(0, path.lastIndexOf('/')))
 
-/** The oldest version that is no older than `since`; the latest where all are. */
+/** The version that was the latest at `since`, so that whoever asks for an instant since then finds what was there. */
 async function oldestRetained(table: Table, since: Instant): Promise<number> {
   let oldest = 0
   for await (const { version, committedAt } of table.history()) {
-    if (committedAt < since) return oldest === 0 ? version : oldest
     oldest = version
+    if (committedAt <= since) break
   }
   return oldest
 }
