@@ -55,7 +55,8 @@ export interface ObjectStore {
   put(key: string, bytes: Uint8Array): Promise<void>
 
   /**
-   * Moves a finished local file under a fresh `key`; durable when it returns. The file is gone from `path` afterwards.
+   * Moves a finished local file under `key`; durable when it returns. The file is gone from `path` afterwards. What is stored under
+   * `key` already stays, since somebody may be reading it: equal names hold what is equal to their readers, if not equal bytes.
    */
   putFile(key: string, path: string): Promise<void>
 

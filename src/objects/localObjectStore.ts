@@ -92,12 +92,14 @@ export function localObjectStore(root: string): ObjectStore {
         await makeFolder(dirname(path))
         await syncFile(from)
         try {
-          await rename(from, path)
+          await linkIfAbsent(from, path)
         } catch (error) {
           if (codeOf(error) !== 'EXDEV') throw error
-          await copyWhole(from, path)
-          await unlink(from)
+          const unfinished = await copyUnfinished(from, path)
+          await linkIfAbsent(unfinished, path)
+          await unlink(unfinished)
         }
+        await unlink(from)
         await syncFolder(dirname(path))
       }),
 
@@ -165,12 +167,24 @@ async function writeUnfinished(path: string, bytes: Uint8Array): Promise<string>
   return unfinished
 }
 
+/** What is there already stays as it is: whoever reads it may open it again. */
+async function linkIfAbsent(from: string, path: string): Promise<void> {
+  await link(from, path).catch(error => {
+    if (codeOf(error) !== 'EEXIST') throw error
+  })
+}
+
 /** The copy appears under its name when it is whole. */
 async function copyWhole(from: string, path: string): Promise<void> {
+  await rename(await copyUnfinished(from, path), path)
+}
+
+/** A whole copy beside `path`. */
+async function copyUnfinished(from: string, path: string): Promise<string> {
   const unfinished = join(dirname(path), `${UNFINISHED}${randomUUID()}`)
   await copyFile(from, unfinished, constants.COPYFILE_EXCL)
   await syncFile(unfinished)
-  await rename(unfinished, path)
+  return unfinished
 }
 
 /** As mkdir with its parents, but with an end where the file system takes no folders at all (below /proc, for one). */

@@ -70,12 +70,14 @@ export function describeObjectStore(name: string, make: () => ObjectStore): void
       expect(await keys('')).toEqual([])
     })
 
-    it('moves a local file in', async () => {
+    it('moves local files in, and leaves what is there as it is', async () => {
       const path = join(scratch(), 'staged')
-      writeFileSync(path, 'staged')
-      await store.putFile('data/part', path)
-      expect(await text('data/part')).toBe('staged')
-      expect(existsSync(path)).toBe(false)
+      for (const content of ['first', 'second']) {
+        writeFileSync(path, content)
+        await store.putFile('data/part', path)
+        expect(await text('data/part')).toBe('first')
+        expect(existsSync(path)).toBe(false)
+      }
       expect(await keys('')).toEqual(['data/part'])
     })
 
