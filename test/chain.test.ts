@@ -1,11 +1,12 @@
 /** A chain of runs over inputs that come, change and go: it ends where one full run would. */
-import { mkdirSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { FeatureSet } from '../src/domain/featureSet.ts'
 import { lineageOf } from '../src/domain/lineage.ts'
 import type { ListedStale } from '../src/domain/plan.ts'
+import { gridFloor } from '../src/domain/time.ts'
 import { backfill } from '../src/run/backfill.ts'
 import { verifyVersion } from '../src/run/verifyVersion.ts'
 import { differences } from './kit/computing.ts'
@@ -13,8 +14,8 @@ import { inProcess, QUIET } from './kit/inProcess.ts'
 import { writeParquet } from './kit/parquet.ts'
 import { cases, scratch } from './kit/scratch.ts'
 import { definition, eventColumns, history } from './oracle/histories.ts'
-import type { Row } from './oracle/naive.ts'
-import { naiveFeatureSet } from './oracle/naive.ts'
+import type { ExpectedRow, Row } from './oracle/naive.ts'
+import { naiveFeatureSet, naiveRow } from './oracle/naive.ts'
 
 const HOUR = 3_600_000_000n
 
@@ -38,6 +39,14 @@ function projectOf(set: FeatureSet): { set: FeatureSet; data: string; root: stri
   const data = join(root, 'data')
   mkdirSync(data, { recursive: true })
   return { set: { ...set, source: { ...set.source, uri: data, allowEmpty: true } }, data, root }
+}
+
+/** Whether a row can be anything but a closing row. */
+function holdsSomething(set: FeatureSet, { values }: ExpectedRow): boolean {
+  const finite = set.columns.flatMap(({ window, aggregation }, at) =>
+    window.length === 'lifetime' ? [] : [{ overNothing: aggregation.name.startsWith('count') ? 0n : null, ...values[at]! }],
+  )
+  return finite.length === 0 || finite.some(({ value, overNothing }) => value !== overNothing)
 }
 
 describe('a chain of runs', () => {
@@ -105,6 +114,56 @@ describe('a chain of runs', () => {
         rmSync(root, { recursive: true })
       }),
       { numRuns: cases(20, 120) },
+    )
+  })
+
+  it('closes what is taken back: rows of a file that changed count no more from the next cutoff on', async () => {
+    const step = fc.array(fc.record({ file: fc.nat(2), rows: history }), { maxLength: 2 })
+    await fc.assert(
+      fc.asyncProperty(definition, moments, fc.array(step, { minLength: 2, maxLength: 6 }), async (generated, hours, steps) => {
+        fc.pre(generated.late === 'asKnown')
+        const { set, data, root } = projectOf(generated)
+        const parts = inProcess(root)
+        const untils = [...hours.sort((a, b) => (a < b ? -1 : 1)).map(hour => hour * HOUR), 20_000n * HOUR]
+        const files = new Map<number, Row[]>()
+        // Whoever wants to prove old versions keeps old files.
+        const copies = join(root, 'copies')
+        mkdirSync(copies)
+        let copied = 0
+        const ofCopies = { ...set, source: { ...set.source, uri: copies } }
+        const expected: ExpectedRow[] = []
+        let published: bigint | undefined
+        for (const [at, until] of untils.entries()) {
+          for (const { file, rows } of steps[at] ?? []) {
+            files.set(file, rows)
+            await writeParquet(join(data, `${file}.parquet`), eventColumns, rows)
+            cpSync(join(data, `${file}.parquet`), join(copies, `${copied++}.parquet`))
+          }
+          const result = await parts.run(set, { until })
+          if (result.outcome !== 'committed') continue
+          const there = [...files.values()].flat()
+          const through = gridFloor(set, until - set.delay)
+          const due = naiveFeatureSet(set, there, through).filter(({ cutoff }) => published === undefined || cutoff > published)
+          if (published !== undefined) {
+            const next = published + set.every
+            const open = expected.filter(row => row.cutoff === published && holdsSomething(set, row))
+            for (const { entity } of open) {
+              const goesOn = due.some(row => row.cutoff === next && row.entity.join() === entity.join())
+              if (next <= through && !goesOn) due.push(naiveRow(set, there, entity, next))
+            }
+          }
+          expected.push(...due)
+          published = through
+          expect(differences(set, await parts.rows(set), expected)).toEqual([])
+          const table = parts.store.table(`features/${set.name}`)
+          const snapshot = (await table.snapshot('latest'))!
+          const proof = await verifyVersion({ name: set.name, table, snapshot }, ofCopies, parts, QUIET)
+          expect(proof).toMatchObject({ outcome: 'equal' })
+        }
+        await parts.close()
+        rmSync(root, { recursive: true })
+      }),
+      { numRuns: cases(15, 120) },
     )
   })
 

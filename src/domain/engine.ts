@@ -66,6 +66,17 @@ export interface Computation {
   /** Cutoffs that are not published yet: computed for every entity. */
   due: CutoffRanges
   stale?: StaleScope
+  closings?: Closing[]
+}
+
+/**
+ * A cutoff, due or stale, from which on rows no longer count that were taken back. An entity that had a row at the cutoff before it,
+ * and has none at it, gets its closing row: its old numbers would be found for ever.
+ */
+export interface Closing {
+  cutoff: Instant
+  /** The files that hold rows of the cutoff before. */
+  base: BaseFile[]
 }
 
 /** Published cutoffs that are computed again, and the rows that they have now. */

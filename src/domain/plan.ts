@@ -61,6 +61,8 @@ export interface RunPlan {
   stale: CutoffRanges
   touchers: Toucher[]
   why: string
+  /** Of `due` and `stale`, the cutoffs from which on rows no longer count that were taken back: what they held is closed there. */
+  closings: Instant[]
   /** Of `due` and `stale`, the cutoffs that may hold rows. */
   written: CutoffRanges
   listed: ListedStale[]

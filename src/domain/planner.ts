@@ -51,8 +51,10 @@ export function planRun(request: PlanRequest): Plan {
     ...[...changes.changed, ...lost.files].map(member => ({ file: member.file, only: intersect(countedOf(member), kept) })),
   ])
 
+  const closings = closingCutoffs(set, formers, union(due, stale))
   const listed = listStale(request, { stale, changeable, batches })
-  const held = union(...batches.map(batch => cutoffsHeldBy(set, spanOf(batch.files))))
+  const closed = closings.map(cutoff => ({ from: cutoff, to: cutoff + set.every }))
+  const held = union(closed, ...batches.map(batch => cutoffsHeldBy(set, spanOf(batch.files))))
   const dueHeld = intersect(due, held)
   if (isEmpty(dueHeld) && isEmpty(stale) && !basis.restored && !request.conclude) {
     return { outcome: 'unchanged', reason: unchangedReason(request, { through, listed }), through, listed }
@@ -70,6 +72,7 @@ export function planRun(request: PlanRequest): Plan {
     stale,
     touchers: touchersOf(request, { repairs, retractions, stale }),
     why,
+    closings,
     written: union(dueHeld, staleHeld),
     listed,
     batches,
@@ -149,6 +152,16 @@ function formersOf(set: FeatureSet, formers: readonly FormerFile[]): FormerFile[
   return formers
     .map(({ file, only }) => ({ file, only: intersect(only, cutoffsChangedBy(set, file.span)) }))
     .filter(({ only }) => !isEmpty(only))
+}
+
+/** Where rows end to count that were taken back, but for those whose windows end there anyway. */
+function closingCutoffs(set: FeatureSet, formers: readonly FormerFile[], computed: CutoffRanges): Instant[] {
+  const ends = formers.flatMap(({ file, only }) => {
+    const last = set.source.rowKey ? undefined : hull(cutoffsHeldBy(set, file.span))?.to
+    return only.map(({ to }) => to).filter(to => last === undefined || to < last)
+  })
+  const within = (cutoff: Instant): boolean => computed.some(({ from, to }) => from <= cutoff && cutoff < to)
+  return [...new Set(ends)].filter(within).sort((a, b) => (a < b ? -1 : 1))
 }
 
 function touchersOf(

@@ -1,7 +1,7 @@
 /** The second stage of a run: the plan's cutoffs are computed from tiles. */
 import type { Batch } from '../domain/batch.ts'
 import { cutoffsHeldBy, spanOf } from '../domain/batch.ts'
-import type { BaseFile, ComputationResult, Progress, StagedTiles, StaleScope, TileSet } from '../domain/engine.ts'
+import type { BaseFile, Closing, ComputationResult, Progress, StagedTiles, StaleScope, TileSet } from '../domain/engine.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
 import { hasLifetime, reachOf } from '../domain/featureSet.ts'
 import type { InputChanges } from '../domain/inputChanges.ts'
@@ -10,6 +10,7 @@ import type { CutoffRange } from '../domain/ranges.ts'
 import { BEFORE_ALL, hull, intersect, isEmpty, union } from '../domain/ranges.ts'
 import type { PinnedFile } from '../domain/source.ts'
 import type { Snapshot } from '../domain/tableStore.ts'
+import type { Instant } from '../domain/time.ts'
 import { tableColumns } from './columns.ts'
 import type { Parts } from './parts.ts'
 import type { Fresh } from './readFresh.ts'
@@ -46,7 +47,8 @@ export async function computePlan(
   if (made.tiles.includes(undefined)) return undefined
   const tiles = made.tiles.map(one => one!)
   const stale = isEmpty(plan.stale) ? undefined : await staleScope(set, ground, plan, batch => maker.open(batch.tiles))
-  const computation = { set, tiles, due: plan.due, ...(stale ? { stale } : {}) }
+  const closings = await Promise.all(plan.closings.map(cutoff => closingAt(set, ground, cutoff)))
+  const computation = { set, tiles, due: plan.due, ...(stale ? { stale } : {}), closings }
   return { result: await parts.engine.compute(computation, options), batches: made.batches, staged: maker.staged }
 }
 
@@ -127,9 +129,10 @@ async function tilesOf(
 }
 
 /** From the first tile that any window of the plan's cutoffs holds to the last, by the cutoffs that end them. */
-function neededTiles(set: FeatureSet, { due, stale, batches }: RunPlan): CutoffRange | undefined {
+function neededTiles(set: FeatureSet, { due, stale, closings, batches }: RunPlan): CutoffRange | undefined {
   const held = union(...batches.map(batch => cutoffsHeldBy(set, spanOf(batch.files))))
-  const range = hull(union(intersect(due, held), stale))
+  const closed = closings.map(cutoff => ({ from: cutoff, to: cutoff + set.every }))
+  const range = hull(union(intersect(due, held), stale, closed))
   if (!range) return undefined
   return { from: hasLifetime(set) ? BEFORE_ALL : range.from - (reachOf(set) + 1n) * set.every, to: range.to }
 }
@@ -152,6 +155,10 @@ async function staleScope(
     base: await baseFiles(table, content!, hull(stale)!),
     columns: tableColumns(set),
   }
+}
+
+async function closingAt(set: FeatureSet, { table, content }: Ground, cutoff: Instant): Promise<Closing> {
+  return { cutoff, base: await baseFiles(table, content!, { from: cutoff - set.every, to: cutoff }) }
 }
 
 /** The version's files that hold cutoffs in a range; `replaced` of a computation counts in these. */

@@ -1,11 +1,11 @@
 /** A version beside what its own record computes to. */
 import type { ReadFile } from '../domain/batch.ts'
-import type { Differences, Progress } from '../domain/engine.ts'
+import type { BaseFile, Differences, Progress, TileSet } from '../domain/engine.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
 import type { Lineage } from '../domain/lineage.ts'
 import { lineageOf } from '../domain/lineage.ts'
 import type { CutoffRange, CutoffRanges } from '../domain/ranges.ts'
-import { ALL, intersect, isEmpty, parseRanges, subtract } from '../domain/ranges.ts'
+import { ALL, intersect, parseRanges, subtract } from '../domain/ranges.ts'
 import type { PinnedFile } from '../domain/source.ts'
 import { keysOf, tableColumns } from './columns.ts'
 import { TOLERANCE } from './diffVersions.ts'
@@ -15,6 +15,11 @@ import { recordedInputs } from './recordedInputs.ts'
 import type { Resolved } from './resolveRef.ts'
 
 const EXAMPLES = 5
+
+interface Options {
+  onProgress: (progress: Progress) => void
+  signal: AbortSignal
+}
 
 export type Verification =
   | { outcome: 'equal'; rows: number }
@@ -28,7 +33,7 @@ export async function verifyVersion(
   { table, snapshot }: Resolved,
   set: FeatureSet | undefined,
   parts: Parts,
-  options: { onProgress: (progress: Progress) => void; signal: AbortSignal },
+  options: Options,
 ): Promise<Verification> {
   const rows = snapshot.files.reduce((sum, file) => sum + file.rows, 0)
   const unequal = (cause: string, differences?: Differences): Verification => ({ outcome: 'unequal', rows, cause, differences })
@@ -41,13 +46,7 @@ export async function verifyVersion(
   const recorded = await recordedInputs(table, lineage)
   const present = await presentFiles(recorded, set, parts)
   if ('cause' in present) return unequal(present.cause)
-  const paths: string[] = []
-  for (const { files, cutoffs } of pieces(recorded, parseRanges(lineage.published))) {
-    const inputs = { source: set.source.name, files: files.map(file => present.files.get(file)!) }
-    const read = await parts.engine.read({ set, inputs, keep: true }, { ...options, maxRejected: 1, onRejected: async () => {} })
-    const { files: staged } = await parts.engine.compute({ set, tiles: [read.tiles!], due: cutoffs }, options)
-    paths.push(...staged.map(({ localPath }) => localPath))
-  }
+  const paths = await computePieces(recorded, parseRanges(lineage.published), set, present.files, parts, options)
   const columns = tableColumns(set)
   const differences = await parts.engine.compare({
     left: { paths: await table.localPaths(snapshot.files), columns: snapshot.columns },
@@ -60,32 +59,58 @@ export async function verifyVersion(
   return unequal(await engineCause(lineage, parts), differences)
 }
 
-interface Piece {
-  files: ReadFile[]
-  cutoffs: CutoffRanges
+/** The rows of all published cutoffs, in staged files. */
+async function computePieces(
+  recorded: RecordedInputs,
+  published: CutoffRanges,
+  set: FeatureSet,
+  present: ReadonlyMap<ReadFile, PinnedFile>,
+  { engine }: Parts,
+  options: Options,
+): Promise<string[]> {
+  const ends = recorded.formers.flatMap(({ only }) => only.map(({ to }) => to))
+  const staged: BaseFile[] = []
+  const reads: { files: ReadFile[]; tiles: TileSet }[] = []
+  for (const { files, cutoffs } of pieces(recorded, published)) {
+    let read = reads.find(one => isSame(one.files, files))
+    if (!read) {
+      const inputs = { source: set.source.name, files: files.map(file => present.get(file)!) }
+      const reading = { ...options, maxRejected: 1, onRejected: async () => {} }
+      read = { files, tiles: (await engine.read({ set, inputs, keep: true }, reading)).tiles! }
+      reads.push(read)
+    }
+    // A piece begins where rows that were taken back end to count.
+    const base = staged.filter(({ last }) => last >= cutoffs.from - set.every)
+    const closings = ends.includes(cutoffs.from) ? [{ cutoff: cutoffs.from, base }] : []
+    const computed = await engine.compute({ set, tiles: [read.tiles], due: [cutoffs], closings }, options)
+    staged.push(...computed.files.map(({ localPath }) => ({ localPath, first: cutoffs.from, last: cutoffs.to })))
+  }
+  return staged.map(({ localPath }) => localPath)
 }
 
-/** The published cutoffs, by the files that count at them. */
+interface Piece {
+  files: ReadFile[]
+  cutoffs: CutoffRange
+}
+
+/** The published cutoffs, by the files that count at them, in order. */
 function pieces({ batches, formers }: RecordedInputs, published: CutoffRanges): Piece[] {
   const sources = [
     ...batches.map(({ files, except }) => ({ files, counted: subtract(ALL, except) })),
     ...formers.map(({ file, only }) => ({ files: [file], counted: only })),
   ]
-  let parts: { cutoffs: CutoffRange; files: ReadFile[] }[] = published.map(cutoffs => ({ cutoffs, files: [] }))
+  let parts: Piece[] = published.map(cutoffs => ({ cutoffs, files: [] }))
   for (const { files, counted } of sources) {
     parts = parts.flatMap(part => [
       ...intersect([part.cutoffs], counted).map(cutoffs => ({ cutoffs, files: [...part.files, ...files] })),
       ...subtract([part.cutoffs], counted).map(cutoffs => ({ ...part, cutoffs })),
     ])
   }
-  const pieces: Piece[] = []
-  for (const { cutoffs, files } of parts) {
-    const same = pieces.find(piece => piece.files.length === files.length && piece.files.every((file, at) => file === files[at]))
-    if (same) same.cutoffs = [...same.cutoffs, cutoffs]
-    else pieces.push({ files, cutoffs: [cutoffs] })
-  }
-  return pieces.filter(({ cutoffs }) => !isEmpty(cutoffs))
+  return parts.sort((a, b) => (a.cutoffs.from < b.cutoffs.from ? -1 : 1))
 }
+
+const isSame = (a: readonly ReadFile[], b: readonly ReadFile[]): boolean =>
+  a.length === b.length && a.every((file, at) => file === b[at])
 
 async function engineCause(lineage: Lineage, { engine }: Parts): Promise<string> {
   const now = `${engine.name} ${await engine.version()}`

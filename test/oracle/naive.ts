@@ -42,6 +42,12 @@ export function naiveFeatureSet(set: FeatureSet, rows: readonly Row[], through: 
   return table.sort((a, b) => compareMany(a.entity, b.entity) || compare(a.cutoff, b.cutoff))
 }
 
+/** The row of one entity at one cutoff, whether or not there is reason for one. */
+export function naiveRow(set: FeatureSet, rows: readonly Row[], entity: Cell[], cutoff: bigint): ExpectedRow {
+  const own = countedAt(set, rows, cutoff).get(JSON.stringify(entity.map(String))) ?? []
+  return { entity, cutoff, values: set.columns.map(column => valueAt(set, column, own, cutoff)) }
+}
+
 const keyOf = (set: FeatureSet, row: Row): Cell[] => set.entity.map(({ name }) => row[name]!)
 const entityOf = (set: FeatureSet, row: Row): string => JSON.stringify(keyOf(set, row).map(String))
 const hasKey = (set: FeatureSet, row: Row): boolean => keyOf(set, row).every(cell => cell !== null)

@@ -5,6 +5,7 @@ import type { Computation, ComputationResult, TileSet } from '../../domain/engin
 import { reachOf } from '../../domain/featureSet.ts'
 import type { CutoffRange } from '../../domain/ranges.ts'
 import { hull } from '../../domain/ranges.ts'
+import { closedRowsSql, endedPlacesSql, leftOpenSql } from './closing.ts'
 import { distinctStepsSql, loadedBlocksSql } from './distinctSql.ts'
 import { gridSql, placesSql } from './gridSql.ts'
 import { mergedSpansSql, spanStepsSql } from './itemSpansSql.ts'
@@ -21,7 +22,7 @@ import { count, firstRow, withoutTables } from './tables.ts'
 import type { TileBounds } from './tilesSql.ts'
 import { loadedTilesSql } from './tilesSql.ts'
 import { scopeOf } from './touched.ts'
-import { cutoffAt, cutoffIndices } from './windowShape.ts'
+import { cutoffAt, cutoffIndex, cutoffIndices } from './windowShape.ts'
 import { emptyRowsSql, resultSql, windowsSql } from './windowsSql.ts'
 
 export function compute(
@@ -34,7 +35,7 @@ export function compute(
 
 async function computeInTables(
   connection: DuckDBConnection,
-  { set, tiles, due, stale }: Computation,
+  { set, tiles, due, stale, closings = [] }: Computation,
   options: ComputeOptions,
 ): Promise<ComputationResult> {
   const shape = shapeOf(set)
@@ -45,6 +46,14 @@ async function computeInTables(
     options.signal.throwIfAborted()
     const [from, to] = cutoffIndices(set, range)
     await computeRows(connection, shape, tiles, { from, to, entities }, into)
+    for (const closing of closings) {
+      if (closing.cutoff < range.from || closing.cutoff >= range.to) continue
+      await connection.run(`CREATE OR REPLACE TEMP TABLE left_open AS ${leftOpenSql(shape, closing, into)}`)
+      const at = cutoffIndex(set, closing.cutoff)
+      if (shape.lifetime)
+        await computeRows(connection, shape, tiles, { from: at, to: at, entities: 'left_open', close: true }, into)
+      else await connection.run(`INSERT INTO ${into} ${closedRowsSql(shape, 'left_open', at)}`)
+    }
   }
   for (const range of due) await pass('due_rows', range)
 
@@ -81,6 +90,8 @@ interface Pass {
   to: bigint
   /** A relation of the entities' keys; all where absent. */
   entities: string | undefined
+  /** The entities had a row at the cutoff before the first, and end there. */
+  close?: boolean
 }
 
 /** Adds the rows of one stretch of cutoffs to the table `into`. */
@@ -88,15 +99,18 @@ async function computeRows(
   connection: DuckDBConnection,
   shape: Shape,
   tiles: readonly TileSet[],
-  { from, to, entities }: Pass,
+  { from, to, entities, close = false }: Pass,
   into: string,
 ): Promise<void> {
-  if (tiles.length === 0) return
+  if (tiles.length === 0) {
+    if (close) await connection.run(`INSERT INTO ${into} ${closedRowsSql(shape, entities!, from)}`)
+    return
+  }
   // One more than windows reach: its tile may be what a closing row closes.
   const first = from - reachOf(shape.set) - 1n
   const bounds: TileBounds = { first, last: to, carry: shape.lifetime, entities }
   const run = async (sql: string): Promise<void> => void (await connection.run(sql))
-  if (from === to && !shape.asKnown) {
+  if (from === to && !shape.asKnown && !close) {
     await run(`INSERT INTO ${into} ${resultSql(shape, `(${oneCutoffSql(shape, tiles, bounds)})`)}`)
     return
   }
@@ -112,7 +126,9 @@ async function computeRows(
     await run('DROP TABLE items')
     steps.push(table)
   }
-  await run(`CREATE OR REPLACE TEMP TABLE grid AS ${gridSql(shape, `(${placesSql(shape, 'tiles', first)})`, to)}`)
+  const places = placesSql(shape, 'tiles', first)
+  const ends = close ? endedPlacesSql(shape, places, { entities: entities!, last: from - 1n }) : places
+  await run(`CREATE OR REPLACE TEMP TABLE grid AS ${gridSql(shape, `(${ends})`, to)}`)
   const late = lateWindows(shape).length > 0 ? 'late' : undefined
   if (late) await run(`CREATE OR REPLACE TEMP TABLE late AS ${lateWindowsSql(shape, 'tiles', to)}`)
   await run('DROP TABLE tiles')

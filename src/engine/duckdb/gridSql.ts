@@ -58,6 +58,14 @@ export function placesSql(shape: Shape, tiles: string, first: bigint): string {
   return `SELECT ${select('i', 'max(alive_to)', merged)} FROM (${parts.join(' UNION ALL ')}) GROUP BY ${by}, i`
 }
 
+/** The partials of a place. */
+export function placeColumns(shape: Shape): string[] {
+  return [
+    ...tileColumns(shape).map(({ name }) => name),
+    ...(shape.asKnown ? lifetimePartials(shape).map(partial => lifetimeName(shape, partial)) : []),
+  ]
+}
+
 /**
  * A row for each entity and cutoff `i` up to `last` from a place on to the closing row.
  *
@@ -67,11 +75,7 @@ export function placesSql(shape: Shape, tiles: string, first: bigint): string {
  */
 export function gridSql(shape: Shape, places: string, last: bigint): string {
   const by = shape.keys.join(', ')
-  const names = [
-    ...tileColumns(shape).map(({ name }) => name),
-    ...(shape.asKnown ? lifetimePartials(shape).map(partial => lifetimeName(shape, partial)) : []),
-  ]
-  const values = names.map(name => `CASE WHEN g = i THEN ${name} END AS ${name}`)
+  const values = placeColumns(shape).map(name => `CASE WHEN g = i THEN ${name} END AS ${name}`)
   const before = `(PARTITION BY ${by} ORDER BY i ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)`
   return `
     WITH alive AS (

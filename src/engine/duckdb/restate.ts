@@ -77,7 +77,7 @@ export async function replaceRows(
 }
 
 /** The rows of some of the version's files, with `__k0`, ..., `__i` and `__file`, the file's place. */
-function heldRowsSql(shape: Shape, base: readonly BaseFile[]): string {
+export function heldRowsSql(shape: Shape, base: readonly BaseFile[]): string {
   const { set, keys } = shape
   const names = outputColumns(set).map(({ name }) => identifier(name))
   if (base.length === 0) return `SELECT *, NULL::BIGINT AS __file FROM (${emptyRowsSql(shape)})`
