@@ -6,7 +6,7 @@ import { setFlagsFromString } from 'node:v8'
 import type { Config } from './config.ts'
 import { loadConfig } from './config.ts'
 import { deltaTableStore } from './delta/deltaTableStore.ts'
-import { DefinitionError } from './domain/errors.ts'
+import { DefinitionError, TransientError } from './domain/errors.ts'
 import type { ObjectStore } from './domain/objectStore.ts'
 import type { TableStore } from './domain/tableStore.ts'
 import type { Instant } from './domain/time.ts'
@@ -76,17 +76,32 @@ const SCRATCH = 'quern-'
 /** A folder of this process alone. Its name tells whose it is, so that what killed processes left behind can be removed. */
 function makeScratch(): string {
   const space = pidSpace()
+  const folder = tmpdir()
   const left = new RegExp(`^${SCRATCH}${space}-(\\d+)-`)
-  for (const name of readdirSync(tmpdir())) {
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
     const pid = left.exec(name)?.[1]
     if (pid === undefined || Number(pid) === process.pid || isAlive(Number(pid))) continue
     try {
-      rmSync(join(tmpdir(), name), { recursive: true, force: true })
+      rmSync(join(folder, name), { recursive: true, force: true })
     } catch {
       // Somebody else's.
     }
   }
-  return mkdtempSync(join(tmpdir(), `${SCRATCH}${space}-${process.pid}-`))
+  try {
+    return mkdtempSync(join(folder, `${SCRATCH}${space}-${process.pid}-`))
+  } catch (error) {
+    const { code } = error as { code?: string }
+    if (code === 'ENOSPC') {
+      throw new TransientError('transient.disk-full', `the disk that holds the scratch folder ${folder} is full`, {
+        hint: 'Free space there, or set TMPDIR to a larger disk.',
+        cause: error,
+      })
+    }
+    throw new DefinitionError('definition.scratch', `the scratch folder ${folder} cannot be written (${code})`, {
+      hint: 'Set TMPDIR to a folder that this user may write.',
+      cause: error,
+    })
+  }
 }
 
 /** Containers may share a disk but count their processes apart: a number says nothing outside of its space. */

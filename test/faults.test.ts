@@ -1,5 +1,5 @@
 /** Faults of one definition among others, and of definitions that are hardly any: each is named, none hides another. */
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { documents, quern } from './kit/cli.ts'
@@ -79,6 +79,16 @@ describe.concurrent('quern check names', () => {
 })
 
 describe.concurrent('looking', () => {
+  it('needs a folder for scratch files, and says so', async () => {
+    const cwd = project({ 'transforms/o.ts': orders(), 'data/a.csv': ORDERS_CSV })
+    const closed = join(cwd, 'closed')
+    mkdirSync(closed, { mode: 0o555 })
+    const nobody = process.getuid?.() === 0 ? { uid: 65534 } : {}
+    const outcome = await quern(['ls'], { cwd, env: { TMPDIR: closed }, ...nobody })
+    expect(outcome.stderr).toMatch(/the scratch folder .*closed cannot be written \(EACCES\)\n.*TMPDIR/)
+    expect(outcome.code).toBe(2)
+  })
+
   it('doctor writes nothing, and plan makes no store', async () => {
     const cwd = project({ 'transforms/o.ts': orders(), 'data/a.csv': ORDERS_CSV })
     expect((await quern(['doctor'], { cwd })).code).toBe(0)

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { DefinitionError, EXIT } from '../../domain/errors.ts'
 import { VERSION } from '../../version.ts'
 import type { CommandContext } from '../command.ts'
@@ -9,7 +10,7 @@ import { printJson, printLine } from '../output.ts'
 
 export async function init({ args, flags }: CommandContext): Promise<number> {
   const folder = resolve(args[0] ?? '.')
-  const files = scaffold(basename(folder))
+  const files = scaffold(basename(folder), dependencyFor(folder))
   const there = Object.keys(files).filter(file => existsSync(join(folder, file)))
   if (there.length > 0) {
     throw new DefinitionError('definition.init', `${folder} already has ${there.join(', ')}`, {
@@ -29,7 +30,13 @@ export async function init({ args, flags }: CommandContext): Promise<number> {
   return EXIT.done
 }
 
-function scaffold(name: string): Record<string, string> {
+/** Who runs quern from a clone gets projects that use the clone. */
+function dependencyFor(folder: string): string {
+  const root = fileURLToPath(new URL('../../../', import.meta.url))
+  return existsSync(join(root, 'src')) ? `file:${relative(folder, root)}` : `^${VERSION}`
+}
+
+function scaffold(name: string, quern: string): Record<string, string> {
   const events = [
     'time,customer,amount,currency',
     '2026-01-01T09:30:00Z,ada,1250,EUR',
@@ -48,7 +55,10 @@ function scaffold(name: string): Record<string, string> {
             .replace(/^-+|-+$/g, '') || 'features',
         private: true,
         type: 'module',
-        dependencies: { quern: `^${VERSION}`, zod: '^4.0.0' },
+        dependencies: { quern, zod: '^4.0.0' },
+        // npm's own Node may be an older one.
+        devDependencies: { node: '^24.0.0' },
+        allowScripts: { node: true },
       },
       null,
       2,

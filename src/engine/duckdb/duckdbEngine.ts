@@ -1,5 +1,6 @@
 /** The embedded engine: DuckDB in this process, on local files. */
-import type { Engine, Query } from '../../domain/engine.ts'
+import { stat } from 'node:fs/promises'
+import type { Engine, Query, TileSet } from '../../domain/engine.ts'
 import type { DefinitionError } from '../../domain/errors.ts'
 import { arrowStream } from './arrow.ts'
 import { compareTables } from './compareTables.ts'
@@ -30,13 +31,17 @@ export function duckdbEngine(options: DuckDBOptions): Engine {
     inspect: (source, inputs) => session.use(connection => inspectInputs(connection, source, inputs)),
 
     read: (reading, readOptions) =>
-      session.use(connection => read(connection, reading, { ...readOptions, scratchDir }), { signal: readOptions.signal }),
+      session.use(connection => read(connection, reading, { ...readOptions, scratchDir }), {
+        signal: readOptions.signal,
+        size: reading.inputs.files.reduce((sum, { size }) => sum + size, 0),
+      }),
 
     mergeTiles: (set, tiles) => session.use(connection => mergeTiles(connection, set, tiles, scratchDir)),
 
-    compute: (computation, computeOptions) =>
+    compute: async (computation, computeOptions) =>
       session.use(connection => compute(connection, computation, { ...computeOptions, scratchDir }), {
         signal: computeOptions.signal,
+        size: computation.stale ? undefined : await sizeOf(computation.tiles),
       }),
 
     writeRows: async columns => rowWriter(await session.anotherConnection(), columns, scratchDir),
@@ -69,6 +74,11 @@ export function duckdbEngine(options: DuckDBOptions): Engine {
 
     close: () => session.close(),
   }
+}
+
+async function sizeOf(tiles: readonly TileSet[]): Promise<number> {
+  const files = tiles.flatMap(({ parts }) => Object.values(parts))
+  return (await Promise.all(files.map(path => stat(path)))).reduce((sum, { size }) => sum + size, 0)
 }
 
 /** What fails while a condition is evaluated is the condition's fault. */

@@ -18,13 +18,25 @@ export interface DuckDBOptions {
   scratchDir: string
 }
 
+interface UseOptions {
+  signal?: AbortSignal
+  /** May know better what an error means. */
+  explain?: Explain
+  /** Bytes that the work has to look at, where they are known to be few. */
+  size?: number | undefined
+}
+
 type Explain = (error: unknown) => QuernError | undefined
 
 /** What the engine takes beside what its own limit counts: file buffers, strings in flight, fragments. */
 const uncounted = (memory: number): number => Math.min(memory * 0.3 + 16 * 2 ** 20, memory / 2)
 
+/** Bytes of files below which one thread is done before another has begun. */
+const SMALL = 2 ** 20
+
 export class DuckDBSession {
   readonly options: DuckDBOptions
+  #threads = 1
   #opened: Promise<{ instance: DuckDBInstance; connection: DuckDBConnection }> | undefined
 
   constructor(options: DuckDBOptions) {
@@ -43,7 +55,7 @@ export class DuckDBSession {
     const { DuckDBInstance } = await import('@duckdb/node-api')
     await mkdir(this.options.scratchDir, { recursive: true, mode: 0o700 })
     const instance = await DuckDBInstance.create(':memory:', {
-      threads: String(this.options.threads),
+      threads: String(this.#threads),
       memory_limit: `${Math.floor((this.options.memory - uncounted(this.options.memory)) / 1024)}KiB`,
       temp_directory: this.options.scratchDir,
       preserve_insertion_order: 'false',
@@ -57,15 +69,11 @@ export class DuckDBSession {
   }
 
   /**
-   * Runs `work` on the connection; an abort interrupts the engine, and its errors come out as quern's. `explain` may know better what
-   * an error means.
+   * Runs `work` on the connection; an abort interrupts the engine, and its errors come out as quern's.
    */
-  async use<T>(
-    work: (connection: DuckDBConnection) => Promise<T>,
-    { signal, explain }: { signal?: AbortSignal; explain?: Explain } = {},
-  ): Promise<T> {
+  async use<T>(work: (connection: DuckDBConnection) => Promise<T>, { signal, explain, size }: UseOptions = {}): Promise<T> {
     signal?.throwIfAborted()
-    const connection = await this.connection()
+    const connection = await this.#connectionFor(size)
     const interrupt = (): void => connection.interrupt()
     signal?.addEventListener('abort', interrupt)
     try {
@@ -81,10 +89,18 @@ export class DuckDBSession {
   /** As `use`, for results that come piece by piece. */
   async *stream<T>(begin: (connection: DuckDBConnection) => Promise<AsyncIterable<T>>, explain?: Explain): AsyncIterable<T> {
     try {
-      yield* await begin(await this.connection())
+      yield* await begin(await this.#connectionFor(undefined))
     } catch (error) {
       throw explain?.(error) ?? translated(error, this.options)
     }
+  }
+
+  async #connectionFor(size: number | undefined): Promise<DuckDBConnection> {
+    const connection = await this.connection()
+    const threads = size !== undefined && size < SMALL ? 1 : this.options.threads
+    if (threads !== this.#threads) await connection.run(`SET threads = ${threads}`)
+    this.#threads = threads
+    return connection
   }
 
   /** A connection of the caller's own, with its own temporary tables; the caller closes it. */
