@@ -47,12 +47,19 @@ async function readList(table: Table, name: string): Promise<ReadFile[]> {
 
 async function readTexts(table: Table, name: string): Promise<FileText[]> {
   const bytes = await table.getObject(name)
-  if (!bytes) {
-    throw new DataError('data.lineage', `${table.uri}: the list of input files \`_quern/${name}\` is missing`, {
+  const refused = (what: string, cause?: unknown): DataError =>
+    new DataError('data.lineage', `${table.uri}: the list of input files \`_quern/${name}\` is ${what}`, {
       hint: 'Restore it from a copy of the store, or compute everything anew with `quern run --full`.',
+      cause,
     })
+  if (!bytes) throw refused('missing')
+  try {
+    const list: unknown = JSON.parse(new TextDecoder().decode(bytes))
+    if (Array.isArray(list)) return list as FileText[]
+  } catch (error) {
+    throw refused('damaged: it is no JSON', error)
   }
-  return JSON.parse(new TextDecoder().decode(bytes)) as FileText[]
+  throw refused('damaged: it is no list')
 }
 
 /** Writes the lists that are not there yet. */

@@ -1,4 +1,5 @@
 /** What a run finds: the version to build on, and what has become of its inputs. The same for `plan` and `run`. */
+import { DataError } from '../domain/errors.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
 import type { InputChanges } from '../domain/inputChanges.ts'
 import { compareInputs } from '../domain/inputChanges.ts'
@@ -44,7 +45,11 @@ export async function groundOf(set: FeatureSet, { store }: Parts, full: boolean)
     return { table, latest, content: undefined, basis: { ...bare, kind: 'rebuild', why }, recorded: nothing }
   }
   const reached = reachedBy(lineage)
-  const recorded = await recordedInputs(table, lineage)
+  const recorded = await recordedInputs(table, lineage).catch(error => {
+    // Whoever computes everything anew needs no record of what was read before.
+    if (full && error instanceof DataError) return nothing
+    throw error
+  })
   if (full || lineage.definition.fingerprint !== set.fingerprint) {
     const older = full ? undefined : await olderVersion(table, set, latest)
     if (older) return restoredGround(table, latest, older, reached)

@@ -1,19 +1,25 @@
 /** `quern show`: one version whole. */
 
 import { typeName } from '../../domain/columnType.ts'
-import { EXIT } from '../../domain/errors.ts'
+import { DataError, EXIT } from '../../domain/errors.ts'
 import { lineageOf } from '../../domain/lineage.ts'
 import { formatInstant } from '../../domain/time.ts'
 import { recordedFiles } from '../../run/recordedInputs.ts'
 import { resolveRef } from '../../run/resolveRef.ts'
 import type { CommandContext } from '../command.ts'
-import { bytes, counted, number, printJson, printLine, strong, tableText } from '../output.ts'
+import { errorText } from '../errorText.ts'
+import { bytes, counted, note, number, printJson, printLine, strong, tableText } from '../output.ts'
 
 export async function show({ app: build, args, flags }: CommandContext): Promise<number> {
   const { store } = await build()
   const { name, table, snapshot } = await resolveRef(store, args[0]!)
   const lineage = lineageOf(snapshot.lineage)
-  const inputs = lineage ? await recordedFiles(table, lineage) : []
+  // The rest of the version is to be seen all the same.
+  const inputs = await (lineage ? recordedFiles(table, lineage) : Promise.resolve([])).catch(error => {
+    if (!(error instanceof DataError)) throw error
+    note(errorText(error))
+    return null
+  })
   const rows = snapshot.files.reduce((sum, file) => sum + file.rows, 0)
   const size = snapshot.files.reduce((sum, file) => sum + file.size, 0)
   if (flags.json) {
@@ -27,7 +33,7 @@ export async function show({ app: build, args, flags }: CommandContext): Promise
       columns: snapshot.columns.map(({ type, ...column }) => ({ ...column, type: typeName(type) })),
       files: snapshot.files.map(({ path, size: fileSize, rows: fileRows }) => ({ path, size: fileSize, rows: fileRows })),
       lineage: snapshot.lineage ?? null,
-      inputs: inputs.map(({ path, hash, size: inputSize }) => ({ path, hash, size: inputSize })),
+      inputs: inputs?.map(({ path, hash, size: inputSize }) => ({ path, hash, size: inputSize })) ?? null,
     })
     return EXIT.done
   }
@@ -45,9 +51,9 @@ export async function show({ app: build, args, flags }: CommandContext): Promise
     printLine(
       `  computed   by quern ${versions.quern} with ${versions.engine} on Node ${versions.node}${code ? `, code ${code}` : ''}`,
     )
-    for (const input of inputs.slice(0, 10))
+    for (const input of inputs?.slice(0, 10) ?? [])
       printLine(`  input      ${input.path}  ${bytes(input.size)}  sha256 ${input.hash.slice(0, 12)}`)
-    if (inputs.length > 10) printLine(`  input      and ${number(inputs.length - 10)} more`)
+    if (inputs && inputs.length > 10) printLine(`  input      and ${number(inputs.length - 10)} more`)
   }
   printLine('')
   const columns = snapshot.columns.map(({ name: column, type, comment }) => [column, typeName(type), comment ?? ''])
