@@ -37,17 +37,18 @@ const MAY: Record<string, string[]> = {
   validation: ['domain'],
   definition: ['domain', 'validation'],
   'index.ts': ['definition'],
-  objects: ['domain'],
+  objects: ['domain', 'folders.ts'],
   delta: ['domain'],
   'engine/duckdb': ['domain'],
   'sources/objects': ['domain'],
   run: ['domain'],
   'version.ts': [],
   'projectFiles.ts': [],
+  'folders.ts': [],
   'config.ts': ['domain', 'definition', 'projectFiles.ts'],
   'registry.ts': ['domain', 'definition', 'projectFiles.ts'],
   'app.ts': ['domain', 'run', 'delta', 'engine/duckdb', 'objects', 'sources/objects', 'config.ts', 'version.ts'],
-  cli: ['domain', 'run', 'app.ts', 'config.ts', 'registry.ts', 'version.ts'],
+  cli: ['domain', 'run', 'app.ts', 'config.ts', 'folders.ts', 'registry.ts', 'version.ts'],
 }
 
 const VENDORS: Record<string, string[]> = {

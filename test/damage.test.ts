@@ -3,6 +3,7 @@ import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { csv, daily, Living, TWO_DAYS } from './kit/living.ts'
+import { writeFiles } from './kit/project.ts'
 
 const inputsOf = (project: Living): string[] =>
   readdirSync(join(project.table, '_quern/inputs')).map(name => join(project.table, '_quern/inputs', name))
@@ -30,5 +31,66 @@ describe('a list of inputs', () => {
     project.put('b', csv('01-02 bob 7'))
     expect(await project.run()).toMatchObject({ outcome: 'committed', version: 2 })
     expect(await project.rows()).toEqual(await project.truth())
+  })
+})
+
+describe('a stored object that is damaged', () => {
+  const damages: [what: string, damage: (project: Living) => void, code: string, alsoAsText: boolean][] = [
+    ['a commit that is empty', project => writeFileSync(project.commitPath(0), ''), 'data.corrupt-log', true],
+    ['a commit without metaData', project => writeFileSync(project.commitPath(0), '{"commitInfo":{}}'), 'data.corrupt-log', true],
+    ['a commit with half a line', project => writeFileSync(project.commitPath(0), '{"commitI'), 'data.corrupt-log', true],
+    [
+      'a tag that names nothing',
+      project => writeFiles(project.table, { [`_quern/tags/best/${'0'.repeat(20)}.json`]: '{"versio' }),
+      'data.corrupt-tag',
+      true,
+    ],
+    ['a data file that is lost', project => rmSync(join(project.table, project.files[0]!)), 'data.lost-file', false],
+  ]
+  it.each(damages)('%s is named by `ls`, and hides no other feature set', async (_, damage, code, alsoAsText) => {
+    const project = new Living({ a: daily(2, 'ada') }, TWO_DAYS)
+    await project.run()
+    for (const name of ['a_before', 'z_behind']) {
+      project.define({ ...TWO_DAYS, name })
+      await project.run()
+    }
+    damage(project)
+    const named = expect.stringContaining(`[${code}]`)
+    const listed = await project.quern('ls', '--json')
+    expect(listed).toMatchObject({ code: 3, stderr: named, lines: [{ name: 'a_before' }, { name: 'z_behind' }] })
+    if (alsoAsText) {
+      const text = await project.quern('ls')
+      expect(text).toMatchObject({ code: 3, stderr: named, stdout: expect.stringMatching(/a_before(.|\n)*z_behind/) })
+    }
+  })
+
+  it('a lost data file is lost, where no clean-up may have taken it', async () => {
+    const project = new Living({ a: daily(2, 'ada') }, TWO_DAYS)
+    await project.run()
+    const [lost] = project.files
+    await project.line('tag', 'orders_daily@0', 'best')
+    await project.run('--full')
+    rmSync(join(project.table, lost!))
+    const said = `a data file of version 0 is lost: ${join(project.table, lost!)}`
+    for (const ref of ['orders_daily@0', 'orders_daily@best']) {
+      for (const command of ['read', 'show', 'verify']) {
+        expect(await project.quern(command, ref)).toMatchObject({ code: 3, stdout: '', stderr: expect.stringContaining(said) })
+      }
+    }
+    const [other] = project.files
+    rmSync(join(project.table, other!))
+    for (const ref of ['orders_daily', 'orders_daily@1']) {
+      expect(await project.quern('read', ref)).toMatchObject({
+        code: 3,
+        stdout: '',
+        stderr: expect.stringContaining('a data file of version 1 is lost: '),
+      })
+    }
+    expect(await project.quern('compact', 'orders_daily')).toMatchObject({ code: 3 })
+    expect(await project.run('--full')).toMatchObject({ outcome: 'committed' })
+    expect(await project.rows()).toEqual(await project.truth())
+    await project.line('tag', 'orders_daily', 'best')
+    const gone = expect.stringContaining('version 0 of `orders_daily` was removed by `quern vacuum`')
+    expect(await project.quern('read', 'orders_daily@0')).toMatchObject({ code: 2, stderr: gone })
   })
 })

@@ -1,6 +1,7 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { storeError } from '../src/objects/fileErrors.ts'
 import { localObjectStore } from '../src/objects/localObjectStore.ts'
 import { describeObjectStore } from './conformance/objectStore.ts'
 import { scratch } from './kit/scratch.ts'
@@ -23,4 +24,50 @@ it('a local folder that is a file is refused as a store', async () => {
   const file = join(scratch('objects'), 'file')
   writeFileSync(file, '')
   await expect(localObjectStore(file).putIfAbsent('k', new Uint8Array())).rejects.toMatchObject({ code: 'definition.store' })
+})
+
+it('a local folder follows links to folders, once where they lead round in a circle', async () => {
+  const [root, elsewhere] = [scratch('objects'), scratch('elsewhere')]
+  const store = localObjectStore(root)
+  await store.put('sets/here/a', new Uint8Array())
+  writeFileSync(join(elsewhere, 'b'), '')
+  symlinkSync(elsewhere, join(root, 'sets/linked'))
+  symlinkSync(root, join(elsewhere, 'round'))
+  symlinkSync(join(root, 'nowhere'), join(root, 'sets/lost'))
+  symlinkSync('itself', join(root, 'sets/itself'))
+  expect(await store.folders('sets/')).toEqual(['here', 'linked'])
+  const keys = (await Array.fromAsync(store.list('sets/'))).map(({ key }) => key)
+  expect(keys.slice(0, 2)).toEqual(['sets/here/a', 'sets/linked/b'])
+  expect(keys.length).toBeLessThan(10)
+})
+
+it('a local folder names what is too long, and a link that leads to itself', async () => {
+  const root = scratch('objects')
+  const long = 'x'.repeat(300)
+  const store = localObjectStore(root)
+  const tooLong = { code: 'definition.store', exitCode: 2, message: expect.stringMatching(/cannot hold a name of this length/) }
+  await expect(store.putIfAbsent(long, new Uint8Array())).rejects.toMatchObject(tooLong)
+  await expect(store.get(long)).rejects.toMatchObject(tooLong)
+  symlinkSync('round', join(root, 'round'))
+  const circle = { code: 'definition.store', exitCode: 2, message: expect.stringMatching(/is a link that leads to itself/) }
+  await expect(localObjectStore(join(root, 'round')).putIfAbsent('k', new Uint8Array())).rejects.toMatchObject(circle)
+  await expect(localObjectStore(join(root, 'round')).get('k')).rejects.toMatchObject(circle)
+})
+
+it.each(['EIO', 'ESTALE', 'ETIMEDOUT', 'EMFILE'])('a file system that answers %s just now is one to try again', code => {
+  const error = Object.assign(new Error(code), { code, path: '/store/k' })
+  expect(storeError('/store', 'read', error)).toMatchObject({
+    code: 'transient.store',
+    exitCode: 75,
+    message: `the store /store cannot be read just now (${code}): /store/k`,
+  })
+})
+
+it.skipIf(process.getuid?.() === 0)('a local folder whose files may not be deleted says so', async () => {
+  const root = scratch('objects')
+  const store = localObjectStore(root)
+  await store.put('closed/k', new Uint8Array())
+  chmodSync(join(root, 'closed'), 0o555)
+  await expect(store.delete('closed/k')).rejects.toMatchObject({ code: 'definition.store', exitCode: 2 })
+  chmodSync(join(root, 'closed'), 0o755)
 })

@@ -1,16 +1,22 @@
 /** What keeps a table in order over the years: proofs, differences, names, compaction and clean-up. */
-import { existsSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, vi } from 'vitest'
+import type { App } from '../src/app.ts'
 import { createApp } from '../src/app.ts'
 import { tag } from '../src/cli/commands/tag.ts'
-import type { Table } from '../src/domain/tableStore.ts'
+import type { Table, TableStore } from '../src/domain/tableStore.ts'
+import { parseInstant } from '../src/domain/time.ts'
+import { applyVacuum, planVacuum } from '../src/run/vacuum.ts'
 import { documents, program } from './kit/cli.ts'
 import type { Line } from './kit/living.ts'
-import { csv, daily, Living, midnight, TWO_DAYS } from './kit/living.ts'
+import { csv, daily, Living, midnight, NOW, TWO_DAYS } from './kit/living.ts'
 import { duckdb } from './kit/parquet.ts'
 import { python } from './kit/python.ts'
+import { scratch } from './kit/scratch.ts'
+
+const instant = (text: string): bigint => parseInstant(text)!
 
 describe('verify', () => {
   const causes: [cause: string, change: (project: Living) => void, said: RegExp][] = [
@@ -146,9 +152,7 @@ describe('tag', () => {
     await project.until('01-02')
     await project.until('01-03')
     await project.line('tag', 'orders_daily@0', 'best')
-    vi.spyOn(process, 'cwd').mockReturnValue(project.cwd)
-    const app = await createApp({}, new AbortController().signal)
-    vi.restoreAllMocks()
+    const app = await appOf(project)
     // Both have seen where the tag is before either moves it.
     const both = Promise.withResolvers<void>()
     let looked = 0
@@ -303,6 +307,172 @@ describe('vacuum', () => {
     expect(await project.rows()).toEqual(await project.truth())
   })
 
+  /** Four versions, of which only the last two stay. */
+  const cleanedUp = async (): Promise<Living> => {
+    const project = new Living({ a: daily(2, 'ada') }, TWO_DAYS)
+    for (const day of ['03-01', '03-02', '04-01', '04-02']) {
+      project.now = `2126-${day}T00:00:00Z`
+      await project.run('--full')
+    }
+    project.now = '2126-04-10T00:00:00Z'
+    expect(await project.quern('vacuum', 'orders_daily', '--retain', '200h', '--apply')).toMatchObject({ code: 0 })
+    return project
+  }
+
+  it('leaves a history that ends where it now begins, however much of it is asked for', async () => {
+    const project = await cleanedUp()
+    for (const limit of ['2', '3', '100']) {
+      const answer = await project.quern('log', 'orders_daily', '--limit', limit, '--json')
+      expect({ limit, ...answer }).toMatchObject({ limit, code: 0, stderr: '', lines: [{ version: 3 }, { version: 2 }] })
+    }
+    expect(await project.quern('read', 'orders_daily@9')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('`orders_daily` has no version 9; its latest is 3'),
+    })
+  })
+
+  it('leaves a table that runs, backfills and changed definitions go on from', async () => {
+    const project = await cleanedUp()
+    const backfill = ['backfill', 'orders_daily', '--from', midnight('01-01'), '--to', midnight('01-03')]
+    expect(await project.quern(...backfill)).toMatchObject({ code: 0 })
+    project.define({ features: "orders: count().over('3d'), spend: sum(f.amount).over('3d')" })
+    expect(await project.run()).toMatchObject({ outcome: 'committed', reason: 'definition changed: rebuild' })
+    expect(await project.run('--full')).toMatchObject({ outcome: 'committed' })
+    expect(await project.rows()).toEqual(await project.truth())
+  })
+
+  /** Plans a clean-up of everything but the latest version, does something else, and then deletes. */
+  const meanwhile = async (project: Living, act: (store: TableStore) => Promise<unknown>): Promise<string[]> => {
+    const app = await appOf(project)
+    const options = { retain: 0n, now: instant(project.now), signal: app.signal }
+    const plan = await planVacuum(app.store, 'orders_daily', options)
+    expect(plan.objects.length).toBeGreaterThan(0)
+    await act(app.store)
+    const deleted = await applyVacuum(app.store, 'orders_daily', plan, options)
+    await app.close()
+    return deleted.map(({ name }) => name)
+  }
+
+  it('leaves what got a name after it was planned', async () => {
+    const project = new Living({ a: daily(2, 'ada') }, TWO_DAYS)
+    const versions: Line[][] = []
+    for (const day of ['03-01', '03-02', '03-03', '04-01']) {
+      project.now = `2126-${day}T00:00:00Z`
+      project.put('b', csv(`01-01 bob ${day.slice(4)}`))
+      await project.run('--full', '--accept-loss')
+      versions.push(await project.rows())
+    }
+    project.now = '2126-04-10T00:00:00Z'
+    const deleted = await meanwhile(project, store => store.table('features/orders_daily').moveTag('gold', 1, undefined))
+    expect(deleted.some(name => name.startsWith('part-'))).toBe(true)
+    expect(await project.rows('orders_daily@gold')).toEqual(versions[1])
+    expect(await project.quern('show', 'orders_daily@gold')).toMatchObject({ code: 0, stderr: '' })
+    for (const version of [0, 2]) expect(await project.quern('read', `orders_daily@${version}`)).toMatchObject({ code: 2 })
+    expect(await project.rows()).toEqual(versions[3])
+  })
+
+  it('leaves what a run has taken up again after it was planned', async () => {
+    const project = new Living({ a: daily(2, 'ada') }, TWO_DAYS)
+    project.now = '2126-03-01T00:00:00Z'
+    await project.run()
+    const before = await project.rows()
+    project.define({ features: "orders: count().over('3d')" })
+    project.put('b', csv('01-01 bob 1'))
+    project.now = '2126-03-02T00:00:00Z'
+    await project.run()
+    project.take('b')
+    project.now = '2126-04-10T00:00:00Z'
+    await meanwhile(project, async () => {
+      project.define(TWO_DAYS)
+      expect(await project.run('--accept-loss')).toMatchObject({ reason: expect.stringContaining('taken up again') })
+    })
+    expect(await project.rows()).toEqual(before)
+    project.put('c', csv('01-02 eve 3'))
+    expect(await project.run()).toMatchObject({ outcome: 'committed' })
+    expect(await project.rows()).toEqual(await project.truth())
+  })
+
+  it('goes on though a tag names a version that is gone', async () => {
+    const project = await cleanedUp()
+    const folder = join(project.table, '_quern/tags/lost')
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, `${'0'.repeat(20)}.json`), '{"version":0,"id":"x"}')
+    expect(await project.quern('vacuum', 'orders_daily', '--apply')).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('versions 2 to 3 stay'),
+    })
+    const said = expect.stringContaining('version 0 of `orders_daily` was removed by `quern vacuum`')
+    expect(await project.quern('read', 'orders_daily@lost')).toMatchObject({ code: 2, stderr: said })
+  })
+
+  it('sees datasets whose folder is a link', async () => {
+    const project = new Living({ a: daily(2, 'ada') }, TWO_DAYS)
+    await project.run()
+    await project.run('--full')
+    await buildDataset(project, 0)
+    const elsewhere = join(scratch('elsewhere'), 'training')
+    renameSync(join(project.cwd, '.quern/datasets/training'), elsewhere)
+    symlinkSync(elsewhere, join(project.cwd, '.quern/datasets/training'))
+    project.now = '2126-04-10T00:00:00Z'
+    expect(await project.quern('vacuum', 'orders_daily', '--apply')).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('versions 1 to 1 and 0 stay'),
+    })
+    expect(await project.rows('orders_daily@0')).toEqual(await project.rows())
+  })
+
+  it('takes away what a first run has left that was never finished', async () => {
+    const project = new Living({ a: daily(2, 'ada') }, TWO_DAYS)
+    await project.run()
+    rmSync(join(project.table, '_delta_log'), { recursive: true })
+    const left = (await project.quern('vacuum', 'orders_daily')).stderr
+    expect(left).toMatch(/0 objects, 0 B, can be deleted with --apply; no run has committed a version yet/)
+    project.now = '2126-04-10T00:00:00Z'
+    const applied = await project.quern('vacuum', 'orders_daily', '--apply', '--json')
+    expect(applied.code).toBe(0)
+    expect(new Set(applied.lines.map(({ why }) => why))).toEqual(new Set(['orphan', 'inputs', 'tiles']))
+    expect(project.files).toEqual([])
+    project.now = NOW
+    expect(await project.run()).toMatchObject({ version: 0 })
+    expect(await project.rows()).toEqual(await project.truth())
+  })
+
+  it('deletes nothing of a table whose commits are lost', async () => {
+    const project = new Living({ a: daily(2, 'ada') }, TWO_DAYS)
+    await project.run()
+    renameSync(project.commitPath(0), join(project.table, '_delta_log/kept'))
+    project.now = '2126-04-10T00:00:00Z'
+    expect(await project.quern('vacuum', 'orders_daily', '--apply')).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(/has `_delta_log\/kept`, but no commit/),
+    })
+    expect(project.files).not.toEqual([])
+  })
+
+  it('refuses a version, a name that is none, and one that is unknown', async () => {
+    const project = new Living({ a: daily(2, 'ada') }, TWO_DAYS)
+    await project.run()
+    for (const args of [
+      ['vacuum', 'orders_daily@0'],
+      ['compact', 'orders_daily@0'],
+      ['log', 'orders_daily@0'],
+      ['vacuum', '../features/orders_daily'],
+      ['compact', '../features/orders_daily'],
+      ['show', '../features/orders_daily'],
+      ['log', '../features/orders_daily'],
+      ['rejected', '../features/orders_daily'],
+      ['vacuum', 'others'],
+    ]) {
+      const answer = await project.quern(...args)
+      expect({ args, ...answer }).toMatchObject({
+        args,
+        code: 2,
+        stdout: '',
+        stderr: expect.stringMatching(/definition\.unknown/),
+      })
+    }
+  })
+
   it('keeps the latest version, however old it is', async () => {
     const project = new Living({ a: daily(2, 'ada') }, TWO_DAYS)
     await project.run()
@@ -326,10 +496,14 @@ function inOrder(rows: readonly Line[]): Line[] {
   return [...rows].sort((a, b) => (key(a) < key(b) ? -1 : 1))
 }
 
+async function appOf(project: Living): Promise<App> {
+  vi.spyOn(process, 'cwd').mockReturnValue(project.cwd)
+  return createApp({}, new AbortController().signal).finally(vi.restoreAllMocks)
+}
+
 /** A dataset's table whose one version was built from a version of the feature set. */
 async function buildDataset(project: Living, version: number): Promise<void> {
-  vi.spyOn(process, 'cwd').mockReturnValue(project.cwd)
-  const app = await createApp({}, new AbortController().signal).finally(vi.restoreAllMocks)
+  const app = await appOf(project)
   await app.store.table('datasets/training').commit({
     base: undefined,
     operation: 'run',

@@ -13,7 +13,7 @@ import type {
   TableFile,
   VersionSelector,
 } from '../domain/tableStore.ts'
-import type { Action, AddAction } from './actions.ts'
+import type { Action } from './actions.ts'
 import { CHECKPOINT_INTERVAL, LOG, versionName } from './actions.ts'
 import type { CheckpointWriter } from './checkpoint.ts'
 import { CHECKPOINT_COLUMNS, checkpointLines } from './checkpoint.ts'
@@ -22,10 +22,8 @@ import { heldBy, logBefore } from './cleanUp.ts'
 import { addAction, commitInfo, headActions, removeActions, txnActions } from './commitActions.ts'
 import { stringify } from './exactJson.ts'
 import { Log } from './log.ts'
-import type { LogState } from './logState.ts'
 import { writeQuickState } from './quickState.ts'
-import { parseSchema } from './schema.ts'
-import { parseStats, rowsOf } from './statistics.ts'
+import { snapshotOf } from './snapshot.ts'
 import { Tags } from './tags.ts'
 
 export interface DeltaOptions {
@@ -43,23 +41,10 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
   const tags = new Tags(objects, path)
   const keyOf = (file: string): string => `${path}/${file}`
 
-  const snapshotOf = (state: LogState): Snapshot => {
-    const columns = parseSchema(state.metaData!.schemaString)
-    return {
-      tableId: state.metaData!.id,
-      version: state.version,
-      committedAt: BigInt(state.commitInfo?.timestamp ?? 0) * 1000n,
-      columns,
-      description: state.metaData!.description,
-      properties: state.metaData!.configuration ?? {},
-      files: [...state.adds.values()].map(add => tableFile(add, columns)),
-      transactions: new Map([...state.transactions.values()].map(txn => [txn.appId, BigInt(txn.version)])),
-      lineage: state.commitInfo?.quern,
-    }
-  }
-
   /** Commits' timestamps rise, so half of the versions can be left out at each look. */
-  const versionAsOf = async (instant: bigint): Promise<number | undefined> => {
+  const versionAsOf = (instant: bigint): Promise<number | undefined> => log.steadily(() => search(instant))
+
+  const search = async (instant: bigint): Promise<number | undefined> => {
     let [low, high] = [await log.oldestVersion(), await log.latestVersion()]
     while (low <= high) {
       const middle = Math.ceil((low + high) / 2)
@@ -77,17 +62,32 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
     return claim(objects, log.commitKey(version), bytes)
   }
 
-  /** Copies, so that no clean-up of old versions can take them away; undefined where one is gone. */
-  const restoredAdds = async ({ restore }: TableChange): Promise<Action[] | undefined> => {
+  /** Copies, so that no clean-up of old versions can take them away; undefined where one is gone. Their names are added to `put`. */
+  const restoredAdds = async ({ restore }: TableChange, put: string[]): Promise<Action[] | undefined> => {
     const adds: Action[] = []
     if (!restore) return adds
-    const state = (await log.stateAt(restore.version))!
+    const state = await log.stateAt(restore.version)
+    if (!state) return undefined
     for (const from of restore.paths) {
       const path = `part-${randomUUID()}.parquet`
+      put.push(path)
       if (!(await objects.copy(keyOf(decodeURIComponent(from)), keyOf(path)))) return undefined
       adds.push({ add: { ...state.adds.get(from)!, path, dataChange: true } })
     }
     return adds
+  }
+
+  const putFiles = async (
+    change: TableChange,
+    put: string[],
+  ): Promise<{ files: MovedFile[]; restored: Action[] | undefined }> => ({
+    files: await moveIn(objects, keyOf, change.add, put),
+    restored: await restoredAdds(change, put),
+  })
+
+  const filesGone = async ({ files }: Snapshot): Promise<TableFile[]> => {
+    const sizes = await Promise.all(files.map(file => objects.size(keyOf(decodeURIComponent(file.path)))))
+    return files.filter((_, at) => sizes[at] === undefined)
   }
 
   const checkpoint = async (version: number): Promise<void> => {
@@ -117,8 +117,12 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
 
     async commit(change: TableChange): Promise<CommitOutcome> {
       const columns = change.schema?.columns ?? change.base!.columns
-      const files = await moveIn(objects, keyOf, change.add)
-      const restored = await restoredAdds(change)
+      const put: string[] = []
+      const { files, restored } = await putFiles(change, put).catch(async error => {
+        // No commit names them, and none will.
+        await Promise.allSettled(put.map(name => objects.delete(keyOf(name))))
+        throw error
+      })
       const conflict = async (latest: number): Promise<CommitOutcome> => {
         const again = files.map(async ({ name, staged }) => ({ ...staged, localPath: await objects.localPath(keyOf(name)) }))
         return { outcome: 'conflict', latest, files: await Promise.all(again) }
@@ -157,10 +161,14 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
 
     async *history(limit = Number.POSITIVE_INFINITY): AsyncIterable<CommitRecord> {
       const latest = await log.latestVersion()
-      // Only a whole history needs to know where it begins.
-      const oldest = latest - limit < 0 ? await log.oldestVersion() : 0
-      for (let version = latest; version >= oldest && latest - version < limit; version--) {
-        const info = await log.commitInfo(version)
+      const begin = latest < 0 ? 0 : await log.oldestVersion()
+      for (let version = latest; version >= begin && latest - version < limit; version--) {
+        const info = await log.commitInfo(version).catch(async error => {
+          // A clean-up may take the beginning away meanwhile.
+          if (version < (await log.oldestVersion())) return 'gone' as const
+          throw error
+        })
+        if (info === 'gone') return
         yield {
           version,
           committedAt: BigInt(info?.timestamp ?? 0) * 1000n,
@@ -173,15 +181,16 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
     localPaths: (files: readonly TableFile[]) =>
       Promise.all(files.map(file => objects.localPath(keyOf(decodeURIComponent(file.path))))),
 
-    isWhole: async ({ files }) => {
-      const sizes = await Promise.all(files.map(file => objects.size(keyOf(decodeURIComponent(file.path)))))
-      return sizes.every(size => size !== undefined)
-    },
+    isWhole: async snapshot => (await filesGone(snapshot)).length === 0,
+
+    filesGone,
 
     async putObject(name: string, bytes: Uint8Array): Promise<void> {
       const key = keyOf(`_quern/${name}`)
       // A look is cheaper than an attempt, and most of what a run records is there already.
-      if ((await objects.size(key)) === undefined) await objects.putIfAbsent(key, bytes)
+      const there = await objects.get(key)
+      if (there && Buffer.compare(there, bytes) !== 0) await objects.put(key, bytes)
+      else if (!there || !(await objects.renew(key, options.now()))) await objects.putIfAbsent(key, bytes)
     },
 
     async *contents() {
@@ -202,16 +211,26 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
 
     tags: () => tags.all(),
 
-    async moveTag(tag: string, version: number | undefined, expected: number | undefined): Promise<'written' | 'moved'> {
+    async moveTag(tag, version, expected) {
       const outcome = await tags.move(tag, version, expected)
+      if (outcome === 'moved' || version === undefined) return outcome
+      // A clean-up that looked for tags just before has not seen this one.
+      const state = await log.stateAt(version)
+      if (!state || (await filesGone(snapshotOf(state))).length > 0) {
+        await tags.move(tag, expected, version)
+        return 'gone'
+      }
       // A version with a name is one that people come back to: a checkpoint keeps it as quick to open as the latest.
-      if (outcome === 'written' && version !== undefined) await checkpoint(version).catch(() => undefined)
+      await checkpoint(version).catch(() => undefined)
       return outcome
     },
 
     getObject: name => objects.get(keyOf(`_quern/${name}`)),
 
-    putObjectFile: (name, localPath) => objects.putFile(keyOf(`_quern/${name}`), localPath),
+    putObjectFile: async (name, localPath) => {
+      await objects.putFile(keyOf(`_quern/${name}`), localPath)
+      await objects.renew(keyOf(`_quern/${name}`), options.now())
+    },
 
     objectPath: async name => {
       const key = keyOf(`_quern/${name}`)
@@ -220,19 +239,26 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
   }
 }
 
-/** Data files get their final place before the commit that names them. */
+interface MovedFile {
+  name: string
+  staged: StagedFile
+}
+
+/** Data files get their final place before the commit that names them. What may have been put is added to `put`. */
 async function moveIn(
   objects: ObjectStore,
   keyOf: (file: string) => string,
   staged: readonly StagedFile[],
-): Promise<{ name: string; staged: StagedFile }[]> {
-  const moved: { name: string; staged: StagedFile }[] = []
+  put: string[],
+): Promise<MovedFile[]> {
+  const moved: MovedFile[] = []
   for (const file of staged) {
     if (file.rows === 0) {
       await unlink(file.localPath)
       continue
     }
     const name = `part-${randomUUID()}.parquet`
+    put.push(name)
     await objects.putFile(keyOf(name), file.localPath)
     moved.push({ name, staged: file })
   }
@@ -244,22 +270,4 @@ function canRebase(change: TableChange, base: Snapshot | undefined, latest: Snap
   const columns = JSON.stringify(change.schema?.columns ?? base?.columns)
   if (JSON.stringify(latest.columns) !== columns) return false
   return Object.keys(change.transactions ?? {}).every(appId => latest.transactions.get(appId) === base?.transactions.get(appId))
-}
-
-/** Most files of a version are never asked for their statistics. */
-function tableFile(add: AddAction, columns: Snapshot['columns']): TableFile {
-  let statistics: TableFile['columns'] | undefined
-  return {
-    path: add.path,
-    size: add.size,
-    get rows() {
-      return rowsOf(add.stats)
-    },
-    get columns() {
-      statistics ??= parseStats(add.stats, columns)
-      return statistics
-    },
-    modifiedAt: add.modificationTime,
-    tags: add.tags ?? {},
-  }
 }

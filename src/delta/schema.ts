@@ -26,15 +26,32 @@ export function schemaString(columns: readonly TableColumn[]): string {
 }
 
 export function parseSchema(text: string): TableColumn[] {
-  const { fields } = JSON.parse(text) as {
-    fields: { name: string; type: unknown; nullable: boolean; metadata?: { comment?: string } }[]
-  }
-  return fields.map(({ name, type, nullable, metadata }) => ({
+  return fieldsIn(text).map(({ name, type, nullable, metadata }) => ({
     name,
     type: parseType(name, type),
     nullable,
     ...(metadata?.comment === undefined ? {} : { comment: metadata.comment }),
   }))
+}
+
+interface SchemaField {
+  name: string
+  type: unknown
+  nullable: boolean
+  metadata?: { comment?: string }
+}
+
+function fieldsIn(text: string): SchemaField[] {
+  let schema: { fields?: unknown } | undefined
+  try {
+    schema = JSON.parse(text) as typeof schema
+  } catch {
+    // Said below.
+  }
+  if (Array.isArray(schema?.fields)) return schema.fields as SchemaField[]
+  throw new DataError('data.corrupt-log', `the table's log is damaged: \`${String(text).slice(0, 40)}\` is no schema`, {
+    hint: 'Restore the log from a copy of the store.',
+  })
 }
 
 function parseType(column: string, type: unknown): ColumnType {

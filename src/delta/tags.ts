@@ -5,6 +5,7 @@
  * put-if-absent is the compare-and-set: of two who move a tag from the same place one writes the next number.
  */
 import { randomUUID } from 'node:crypto'
+import { DataError } from '../domain/errors.ts'
 import type { ObjectStore } from '../domain/objectStore.ts'
 import { versionName } from './actions.ts'
 import { claim } from './claim.ts'
@@ -50,9 +51,24 @@ export class Tags {
       if (match) last.set(match[1]!, { move: Number(match[2]), key })
     }
     const places = [...last].map(async ([tag, { move, key }]): Promise<[string, Place]> => {
-      const { version } = JSON.parse(new TextDecoder().decode((await this.#objects.get(key))!)) as Move
-      return [tag, { move, version }]
+      const bytes = await this.#objects.get(key)
+      // Of one that has gone since it was listed nothing is known.
+      return [tag, { move, version: bytes ? this.#versionIn(bytes, tag, key) : null }]
     })
     return new Map(await Promise.all(places))
+  }
+
+  #versionIn(bytes: Uint8Array, tag: string, key: string): number | null {
+    let cause: unknown
+    try {
+      const { version } = JSON.parse(new TextDecoder().decode(bytes)) as Move
+      if (version === null || (Number.isInteger(version) && version >= 0)) return version
+    } catch (error) {
+      cause = error
+    }
+    throw new DataError('data.corrupt-tag', `tag \`${tag}\` is damaged: ${this.#objects.uriOf(key)} names no version`, {
+      hint: 'Restore the file from a copy of the store, or remove it: the tag is then where it was before.',
+      cause,
+    })
   }
 }

@@ -123,6 +123,9 @@ export interface Table {
   /** Whether all files of a version are still there: a clean-up may have removed those of old versions. */
   isWhole(snapshot: Snapshot): Promise<boolean>
 
+  /** Those that are not. */
+  filesGone(snapshot: Snapshot): Promise<TableFile[]>
+
   /**
    * Every object in the table's folder, by its name below it, the log's and `_quern`'s included, and after them what writers have
    * begun and not finished.
@@ -153,14 +156,18 @@ export interface Table {
   /**
    * Lets `tag` name `version`, or nothing where that is undefined, if it names `expected` now (undefined: nothing). 'moved'
    * where it does not, or where another moves it at the same time: of any number that expect the same, one receives 'written'.
+   * 'gone' where a clean-up has taken the version away meanwhile; the tag is then where it was.
    */
-  moveTag(tag: string, version: number | undefined, expected: number | undefined): Promise<'written' | 'moved'>
+  moveTag(tag: string, version: number | undefined, expected: number | undefined): Promise<'written' | 'moved' | 'gone'>
 
-  /** Keeps `bytes` as an immutable object that commits may refer to, under `_quern/<name>`. Equal names hold equal bytes. */
+  /**
+   * Keeps `bytes` as an immutable object that commits may refer to, under `_quern/<name>`. Equal names hold equal bytes: one that is
+   * there already becomes as young as a new one, since what is old and not referred to may be deleted; one that is damaged is mended.
+   */
   putObject(name: string, bytes: Uint8Array): Promise<void>
   getObject(name: string): Promise<Uint8Array | undefined>
 
-  /** The same with a finished local file, which is moved away, and with a local path to read it at. */
+  /** The same with a finished local file, which is moved away (one that is there stays), and with a local path to read it at. */
   putObjectFile(name: string, localPath: string): Promise<void>
   objectPath(name: string): Promise<string | undefined>
 }

@@ -21,7 +21,7 @@ const LARGEST = 2 ** 27
 const ATTEMPTS = 10
 
 /** Raises a TransientError where other writers keep committing. `table` holds at least one version. */
-export async function compactTable(table: Table, engine: Engine): Promise<Compaction> {
+export async function compactTable(table: Table, engine: Engine, signal: AbortSignal): Promise<Compaction> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const base = (await table.snapshot('latest'))!
     const groups = groupsOf(base).filter(({ length }) => length > 1)
@@ -29,9 +29,11 @@ export async function compactTable(table: Table, engine: Engine): Promise<Compac
     if (groups.length === 0) return { outcome: 'unchanged', version: base.version, filesBefore: before, filesAfter: before }
     const add = []
     for (const group of groups) {
+      signal.throwIfAborted()
       const query = { paths: await table.localPaths(group), columns: base.columns, orderBy: keysOf(base.columns) }
       add.push(await engine.stageQuery(query))
     }
+    signal.throwIfAborted()
     const after = before - groups.flat().length + groups.length
     const committed = await table.commit({
       base,

@@ -1,7 +1,7 @@
 /** `name`, `name@12`, `name@tag`, `name@2026-01-31T00:00:00Z`: which version of which table is meant. */
-import { DefinitionError } from '../domain/errors.ts'
+import { DataError, DefinitionError } from '../domain/errors.ts'
 import { nearest } from '../domain/nearest.ts'
-import type { Snapshot, Table, TableStore } from '../domain/tableStore.ts'
+import type { Snapshot, Table, TableFile, TableStore } from '../domain/tableStore.ts'
 import { parseInstant } from '../domain/time.ts'
 
 export interface Resolved {
@@ -14,17 +14,44 @@ export async function resolveRef(store: TableStore, ref: string): Promise<Resolv
   const at = ref.indexOf('@')
   const name = at < 0 ? ref : ref.slice(0, at)
   const version = at < 0 ? undefined : ref.slice(at + 1)
+  if (!isName(name)) throw await unknownName(store, name)
   const table = store.table(`features/${name}`)
   const snapshot = version === undefined ? await table.snapshot('latest') : await versionOf(table, version)
   if (!snapshot) {
     const latest = version === undefined ? undefined : await table.snapshot('latest')
     throw latest ? await noSuchVersion(name, version!, table, latest.version) : await unknownName(store, name)
   }
-  if (version !== undefined && !(await table.isWhole(snapshot))) throw removedVersion(name, snapshot.version)
+  await requireWhole(name, table, snapshot)
   return { name, table, snapshot }
 }
 
-function removedVersion(name: string, version: number): DefinitionError {
+/** The name of a stored feature set, without a version. */
+export async function requireName(store: TableStore, text: string): Promise<string> {
+  if (isName(text)) return text
+  throw await unknownName(store, text)
+}
+
+/** What is no name must not become a path. */
+export const isName = (text: string): boolean => /^[a-z][a-z0-9_]*$/.test(text)
+
+/** A clean-up takes files away that no version needs which is to be kept; what such a one needs can only be lost. */
+export async function requireWhole(name: string, table: Table, snapshot: Snapshot): Promise<void> {
+  const gone = await table.filesGone(snapshot)
+  if (gone.length === 0) return
+  const kept = [await table.snapshot('latest')]
+  for (const version of (await table.tags()).values()) kept.push(await table.snapshot({ version }))
+  const needed = new Set(kept.flatMap(version => version?.files.map(({ path }) => path) ?? []))
+  const lost = gone.find(({ path }) => needed.has(path))
+  throw lost ? lostFile(name, table, snapshot.version, lost) : removedVersion(name, snapshot.version)
+}
+
+function lostFile(name: string, table: Table, version: number, { path }: TableFile): DataError {
+  return new DataError('data.lost-file', `\`${name}\`: a data file of version ${version} is lost: ${table.uri}/${path}`, {
+    hint: 'Restore it from a copy of the store, or compute everything anew with `quern run --full`.',
+  })
+}
+
+export function removedVersion(name: string, version: number): DefinitionError {
   return new DefinitionError('definition.version', `version ${version} of \`${name}\` was removed by \`quern vacuum\``, {
     hint: `\`quern vacuum ${name}\` says which versions stay; a tag keeps one.`,
   })
@@ -36,14 +63,22 @@ async function noSuchVersion(name: string, version: string, table: Table, latest
   if (version === '')
     return refused(`\`${name}@\` names no version`, 'Write a number, a tag or an instant behind the @, or leave it out.')
   if (/^\d+$/.test(version) && Number(version) <= latest) return removedVersion(name, Number(version))
-  if (/^\d+$/.test(version)) return refused(`\`${name}\` has no version ${version}; its versions are 0 to ${latest}`, log)
+  if (/^\d+$/.test(version)) {
+    const begin = await table.snapshot({ version: 0 })
+    return refused(
+      `\`${name}\` has no version ${version}; its ${begin ? `versions are 0 to ${latest}` : `latest is ${latest}`}`,
+      log,
+    )
+  }
   if (parseInstant(version) !== undefined) return refused(`\`${name}\` has no version as of ${version}; it is younger`, log)
   if (/^\d{4}-\d{2}-\d{2}/.test(version))
     return refused(`\`${version}\` is no instant`, 'Write one with its offset, such as 2026-01-31T00:00:00Z.')
-  const tags = [...(await table.tags()).keys()]
+  const tags = await table.tags()
+  const tagged = tags.get(version)
+  if (tagged !== undefined) return removedVersion(name, tagged)
   return refused(
     `\`${name}\` has no tag \`${version}\``,
-    tags.length === 0 ? `It has no tags yet. ${log}` : nearest(version, tags),
+    tags.size === 0 ? `It has no tags yet. ${log}` : nearest(version, [...tags.keys()]),
   )
 }
 

@@ -81,6 +81,19 @@ export function describeObjectStore(name: string, make: () => ObjectStore): void
       expect(await keys('')).toEqual(['data/part'])
     })
 
+    it('makes an object younger, never older, and leaves its bytes', async () => {
+      await store.putIfAbsent('a/k', bytes('one'))
+      const later = Date.now() + 1_000_000
+      for (const at of [later, later - 500_000]) {
+        expect(await store.renew('a/k', at)).toBe(true)
+        const [entry] = await Array.fromAsync(store.list('a/k'))
+        expect(Math.abs(entry!.modifiedAt - later)).toBeLessThan(60_000)
+      }
+      expect(await text('a/k')).toBe('one')
+      expect(await store.renew('a/nothing', later)).toBe(false)
+      expect(await keys('')).toEqual(['a/k'])
+    })
+
     it('has nothing unfinished when nobody writes', async () => {
       await store.putIfAbsent('a/k', bytes('one'))
       await store.putIfAbsent('a/k', bytes('two'))

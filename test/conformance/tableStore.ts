@@ -151,6 +151,35 @@ export function describeTableStore(name: string, make: (now: () => number) => Ta
       expect(await Array.fromAsync(table.history(1))).toHaveLength(1)
     })
 
+    it('tells its history from where a clean-up has begun it, however much is asked for', async () => {
+      for (let id = 0n; id < 5n; id++) await table.commit(await change(id))
+      await table.checkpoint(2)
+      await table.remove(await table.logBefore(2))
+      const versions = async (limit?: number): Promise<number[]> =>
+        (await Array.fromAsync(table.history(limit))).map(({ version }) => version)
+      expect(await versions()).toEqual([4, 3, 2])
+      for (const limit of [3, 4, 5, 100])
+        expect({ limit, versions: await versions(limit) }).toEqual({ limit, versions: [4, 3, 2] })
+      expect(await versions(2)).toEqual([4, 3])
+      expect(await table.snapshot({ version: 1 })).toBeUndefined()
+      expect(await table.snapshot({ asOf: 0n })).toBeUndefined()
+    })
+
+    it('gives no name to a version that a clean-up has taken away', async () => {
+      for (let id = 0n; id < 3n; id++) await table.commit(await change(id))
+      const first = (await table.snapshot({ version: 0 }))!
+      expect(await table.filesGone(first)).toEqual([])
+      await table.remove(first.files.map(({ path }) => path))
+      expect((await table.filesGone(first)).map(({ path }) => path)).toEqual(first.files.map(({ path }) => path))
+      expect([await table.isWhole(first), await table.isWhole((await table.snapshot('latest'))!)]).toEqual([false, true])
+      expect(await table.moveTag('best', 0, undefined)).toBe('gone')
+      expect(await table.tags()).toEqual(new Map())
+      expect(await table.moveTag('best', 1, undefined)).toBe('written')
+      expect(await table.moveTag('best', 0, 1)).toBe('gone')
+      expect(await table.moveTag('best', 9, 1)).toBe('gone')
+      expect(await table.tags()).toEqual(new Map([['best', 1]]))
+    })
+
     it('names versions, and lets exactly one of eight move a name', async () => {
       for (let id = 0n; id < 3n; id++) await table.commit(await change(id))
       expect(await table.moveTag('best', 1, undefined)).toBe('written')
@@ -172,6 +201,26 @@ export function describeTableStore(name: string, make: (now: () => number) => Ta
       await table.putObject('inputs/a.json', new TextEncoder().encode('[]'))
       expect(new TextDecoder().decode(await table.getObject('inputs/a.json'))).toBe('[]')
       expect(await table.getObject('inputs/b.json')).toBeUndefined()
+    })
+
+    it('makes an object that is kept once more as young as a new one', async () => {
+      const put = {
+        'inputs/a.json': () => table.putObject('inputs/a.json', new TextEncoder().encode('[]')),
+        'tiles/a.parquet': async () => table.putObjectFile('tiles/a.parquet', (await staged(1n)).localPath),
+      }
+      for (const [name, keep] of Object.entries(put)) {
+        await keep()
+        clock = Date.now() + 1_000_000
+        await keep()
+        const entry = (await Array.fromAsync(table.contents())).find(object => object.name === `_quern/${name}`)!
+        expect(Math.abs(entry.modifiedAt - clock)).toBeLessThan(60_000)
+      }
+    })
+
+    it('mends an object that is damaged when it is kept once more', async () => {
+      await table.putObject('inputs/a.json', new TextEncoder().encode('[1'))
+      await table.putObject('inputs/a.json', new TextEncoder().encode('[1,2]'))
+      expect(new TextDecoder().decode(await table.getObject('inputs/a.json'))).toBe('[1,2]')
     })
   })
 }

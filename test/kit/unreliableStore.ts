@@ -80,6 +80,10 @@ export function unreliableStore(store: ObjectStore, mishapOf: (call: Call) => Mi
         () => store.putFile(key, path),
         async () => {},
       ),
+    renew: (key, at) => {
+      const request = (): Promise<boolean> => store.renew(key, at)
+      return write(key, request, request)
+    },
     copy: (from, to) => {
       const request = (): Promise<boolean> => store.copy(from, to)
       return write(to, request, request)

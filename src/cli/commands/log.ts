@@ -2,14 +2,14 @@
 import { EXIT } from '../../domain/errors.ts'
 import { lineageOf } from '../../domain/lineage.ts'
 import { formatInstant } from '../../domain/time.ts'
-import { namesOf, unknownName } from '../../run/resolveRef.ts'
+import { namesOf, requireName, unknownName } from '../../run/resolveRef.ts'
 import type { CommandContext } from '../command.ts'
 import { limitFlag } from '../flags.ts'
 import { number, printJson, printLine, tableText } from '../output.ts'
 
 export async function log({ app: build, args, flags }: CommandContext): Promise<number> {
   const { store } = await build()
-  const name = args[0]!
+  const name = await requireName(store, args[0]!)
   const rows: string[][] = []
   const tags = await store.table(`features/${name}`).tags()
   let some = false

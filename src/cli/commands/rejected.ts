@@ -5,6 +5,7 @@ import { DefinitionError, EXIT } from '../../domain/errors.ts'
 import { nearest } from '../../domain/nearest.ts'
 import { formatInstant, formatInstantShort } from '../../domain/time.ts'
 import { loadDefinitions } from '../../registry.ts'
+import { isName } from '../../run/resolveRef.ts'
 import type { CommandContext } from '../command.ts'
 import { limitFlag } from '../flags.ts'
 import { counted, note, number, printJson, printLine, strong } from '../output.ts'
@@ -15,6 +16,7 @@ const SHOWN = ['code', 'reason', 'path', 'row', 'raw', 'issues', 'feature_set', 
 export async function rejected({ app: build, args, flags }: CommandContext): Promise<number> {
   const app = await build()
   const name = args[0]!
+  if (!isName(name)) await requireSource(app, name)
   const table = app.store.table(`rejected/${name}`)
   const snapshot = await table.snapshot('latest')
   if (!snapshot) {

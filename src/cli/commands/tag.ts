@@ -1,6 +1,6 @@
 /** `quern tag`: gives a version a name, moves the name, or takes it away. */
 import { DefinitionError, EXIT, TransientError } from '../../domain/errors.ts'
-import { resolveRef } from '../../run/resolveRef.ts'
+import { removedVersion, resolveRef } from '../../run/resolveRef.ts'
 import type { CommandContext } from '../command.ts'
 import { printJson, printLine } from '../output.ts'
 
@@ -23,7 +23,13 @@ export async function tag({ app: build, args, flags }: CommandContext): Promise<
     throw new DefinitionError('definition.tag', `\`${set}\` has no tag \`${name}\``, { hint: `See \`quern log ${set}\`.` })
   }
   const version = flags.delete ? undefined : snapshot.version
-  if (before !== version && (await table.moveTag(name, version, before)) === 'moved') {
+  const outcome = before === version ? 'written' : await table.moveTag(name, version, before)
+  if (outcome === 'gone') {
+    // Which says of what is gone why.
+    await resolveRef(store, `${set}@${snapshot.version}`)
+    throw removedVersion(set, snapshot.version)
+  }
+  if (outcome === 'moved') {
     const now = (await table.tags()).get(name)
     throw new TransientError(
       'transient.conflict',

@@ -1,7 +1,9 @@
 /** `quern vacuum`: lists what no version needs that is kept, and deletes it with `--apply`. */
 import { DefinitionError, EXIT } from '../../domain/errors.ts'
+import type { TableStore } from '../../domain/tableStore.ts'
 import { parseDuration } from '../../domain/time.ts'
-import { resolveRef } from '../../run/resolveRef.ts'
+import { requireName, unknownName } from '../../run/resolveRef.ts'
+import type { VacuumPlan } from '../../run/vacuum.ts'
 import { applyVacuum, planVacuum } from '../../run/vacuum.ts'
 import type { CommandContext } from '../command.ts'
 import { bytes, counted, note, printJson, printLine } from '../output.ts'
@@ -14,19 +16,31 @@ export async function vacuum({ app: build, args, flags }: CommandContext): Promi
   if (retain === undefined) {
     throw new DefinitionError('definition.retain', `--retain: \`${text}\` is no duration`, { hint: 'Write one such as 30d.' })
   }
-  const { store, now } = await build()
-  const { name, snapshot } = await resolveRef(store, args[0]!)
-  const plan = await planVacuum(store, name, { retain, now: now() })
-  const { objects, from, also } = plan
+  const { store, now, signal } = await build()
+  const name = await requireName(store, args[0]!)
+  const options = { retain, now: now(), signal }
+  const plan = await planVacuum(store, name, options)
+  if (plan.from === undefined) await requireRemains(store, name)
+  const objects = flags.apply ? await applyVacuum(store, name, plan, options) : plan.objects
   for (const object of objects) {
     if (flags.json) printJson({ name, path: object.name, bytes: object.bytes, why: object.why })
     else printLine(`${object.name}  ${bytes(object.bytes)}  ${object.why}`)
   }
-  if (flags.apply) await applyVacuum(store, name, plan)
   const size = bytes(objects.reduce((sum, object) => sum + object.bytes, 0))
-  const kept = `versions ${from} to ${snapshot.version}${also.length > 0 ? ` and ${also.join(', ')}` : ''} stay`
   note(
-    `${name}: ${counted(objects.length, 'object')}, ${size}, ${flags.apply ? 'deleted' : 'can be deleted with --apply'}; ${kept}`,
+    `${name}: ${counted(objects.length, 'object')}, ${size}, ${flags.apply ? 'deleted' : 'can be deleted with --apply'}; ${await keptText(store, name, plan)}`,
   )
   return EXIT.done
+}
+
+async function keptText(store: TableStore, name: string, { from, also }: VacuumPlan): Promise<string> {
+  if (from === undefined) return 'no run has committed a version yet'
+  const { version } = (await store.table(`features/${name}`).snapshot('latest'))!
+  return `versions ${from} to ${version}${also.length > 0 ? ` and ${also.join(', ')}` : ''} stay`
+}
+
+/** Of a first run that was not finished objects are left, and no version. */
+async function requireRemains(store: TableStore, name: string): Promise<void> {
+  for await (const _ of store.table(`features/${name}`).contents()) return
+  throw await unknownName(store, name)
 }
