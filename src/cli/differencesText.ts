@@ -20,7 +20,12 @@ export function differencesText(
     if (!a || !b) lines.push(`  ${row}: only ${a ? left : right}`)
     else {
       const moved = Object.keys(a).filter(name => a[name] !== b[name])
-      lines.push(`  ${row}: ${moved.map(name => `${name} ${cell(name, a[name]!)} -> ${cell(name, b[name]!)}`).join(', ')}`)
+      const move = (name: string): string => {
+        const [before, after] = [cell(name, a[name]!), cell(name, b[name]!)]
+        // What is shown in six digits may differ only in later ones.
+        return before === after ? `${name} ${a[name]} -> ${b[name]}` : `${name} ${before} -> ${after}`
+      }
+      lines.push(`  ${row}: ${moved.map(move).join(', ')}`)
     }
   }
   return lines.join('\n')

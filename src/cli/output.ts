@@ -40,15 +40,7 @@ export function note(text: string): void {
 
 /** Bold on a terminal. */
 export function strong(text: string, stream: NodeJS.WriteStream = process.stdout): string {
-  return styled('bold', text, stream)
-}
-
-export function faint(text: string, stream: NodeJS.WriteStream = process.stdout): string {
-  return styled('dim', text, stream)
-}
-
-function styled(format: 'bold' | 'dim', text: string, stream: NodeJS.WriteStream): string {
-  return stream.isTTY ? styleText(format, text, { stream }) : text
+  return stream.isTTY ? styleText('bold', text, { stream }) : text
 }
 
 /** Columns aligned: numbers to the right, the rest to the left. */

@@ -179,14 +179,21 @@ export interface Query {
   limit?: number
 }
 
+export interface RoundedColumn {
+  name: string
+  isVariance: boolean
+}
+
 /** Two tables whose rows have the same keys. */
 export interface Comparison {
   left: Query
   right: Query
   /** Together unique on each side, and never null. */
   keys: string[]
-  /** Floats count as equal within this share of the larger magnitude. */
-  tolerance: number
+  /** Columns of floats that were added up. Their values are equal within 1e-12 of the larger one; all others to the bit. */
+  rounded: RoundedColumn[]
+  /** How much farther apart rounded values may be, by the same keys and names; two variances by so much times their root. */
+  slack?: Query
   /** At most so many examples. */
   limit: number
 }

@@ -1,5 +1,6 @@
 /** The nouns of a feature set: what an author registers, checked and resolved into plain data. */
 import type { ColumnType } from './columnType.ts'
+import { isFloat } from './columnType.ts'
 import type { Expression } from './expression.ts'
 import type { SourceDefinition } from './source.ts'
 import type { Duration } from './time.ts'
@@ -71,6 +72,15 @@ export interface FeatureSet {
   columns: FeatureColumn[]
   /** Changes exactly when a value or a row of the table can change; descriptions and limits do not count. */
   fingerprint: string
+}
+
+/** A sum of floats is right within this share of the magnitudes that went in. */
+export const PRECISION = 1e-12
+
+/** Whether the column's values come from adding floats up: their last digits go by the order in which that was done. */
+export function addsFloats({ aggregation: { name }, inputType }: Pick<FeatureColumn, 'aggregation' | 'inputType'>): boolean {
+  if (name === 'sum' || name === 'mean') return isFloat(inputType!)
+  return name === 'variance' || name === 'stddev'
 }
 
 /** The longest finite window; `every` where the set has none (semantics: a lifetime feature keeps no entity alive). */

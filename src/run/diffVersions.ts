@@ -1,5 +1,6 @@
 /** What is different between two versions, and why. */
-import type { Differences } from '../domain/engine.ts'
+import { isFloat } from '../domain/columnType.ts'
+import type { Differences, RoundedColumn } from '../domain/engine.ts'
 import type { Lineage } from '../domain/lineage.ts'
 import { lineageOf } from '../domain/lineage.ts'
 import { isEmpty, parseRanges, subtract } from '../domain/ranges.ts'
@@ -10,10 +11,7 @@ import type { Resolved } from './resolveRef.ts'
 
 const EXAMPLES = 5
 
-/** Sums of floats in another order differ by less than this share of their magnitude, and are the same value. */
-export const TOLERANCE = 1e-9
-
-export interface VersionDiff {
+interface VersionDiff {
   /** Columns by name. */
   columns: { added: string[]; removed: string[]; retyped: string[] }
   /** Null where the key is another: no rows correspond. */
@@ -24,7 +22,7 @@ export interface VersionDiff {
   causes: Cause[]
 }
 
-export type Cause = 'definition' | 'schema' | 'late rows' | 'new cutoffs' | 'engine' | 'no record'
+type Cause = 'definition' | 'schema' | 'late rows' | 'new cutoffs' | 'engine' | 'no record'
 
 /** What is different in `to`, seen from `from`. */
 export async function diffVersions(from: Resolved, to: Resolved, { engine }: Parts): Promise<VersionDiff> {
@@ -36,10 +34,17 @@ export async function diffVersions(from: Resolved, to: Resolved, { engine }: Par
     left: { paths: await from.table.localPaths(from.snapshot.files), columns: left },
     right: { paths: await to.table.localPaths(to.snapshot.files), columns: right },
     keys,
-    tolerance: TOLERANCE,
+    rounded: roundedColumns(left),
     limit: EXAMPLES,
   })
   return { ...diff, rows: { added, removed, changed }, features: columns, examples }
+}
+
+/** Those whose floats were added up, by how a version describes its columns: `mean of delay over 7d`. */
+function roundedColumns(columns: readonly TableColumn[]): RoundedColumn[] {
+  return columns
+    .filter(({ type, comment }) => isFloat(type) && /^(sum|mean|variance|stddev) of /.test(comment ?? ''))
+    .map(({ name, comment }) => ({ name, isVariance: comment!.startsWith('variance') }))
 }
 
 function columnChanges(left: readonly TableColumn[], right: readonly TableColumn[]): VersionDiff['columns'] {

@@ -1,14 +1,16 @@
 /** A version beside what its own record computes to. */
 import type { ReadFile } from '../domain/batch.ts'
-import type { BaseFile, Differences, Progress, TileSet } from '../domain/engine.ts'
-import type { FeatureSet } from '../domain/featureSet.ts'
+import type { ColumnType } from '../domain/columnType.ts'
+import type { BaseFile, Comparison, Differences, Progress, Query, TileSet } from '../domain/engine.ts'
+import type { Expression } from '../domain/expression.ts'
+import type { FeatureColumn, FeatureSet } from '../domain/featureSet.ts'
+import { addsFloats, PRECISION } from '../domain/featureSet.ts'
 import type { Lineage } from '../domain/lineage.ts'
 import { lineageOf } from '../domain/lineage.ts'
 import type { CutoffRange, CutoffRanges } from '../domain/ranges.ts'
 import { ALL, intersect, parseRanges, subtract } from '../domain/ranges.ts'
 import type { PinnedFile } from '../domain/source.ts'
 import { keysOf, tableColumns } from './columns.ts'
-import { TOLERANCE } from './diffVersions.ts'
 import type { Parts } from './parts.ts'
 import type { RecordedInputs } from './recordedInputs.ts'
 import { recordedInputs } from './recordedInputs.ts'
@@ -21,7 +23,7 @@ interface Options {
   signal: AbortSignal
 }
 
-export type Verification =
+type Verification =
   | { outcome: 'equal'; rows: number }
   | { outcome: 'unequal'; rows: number; cause: string; differences: Differences | undefined }
 
@@ -46,17 +48,44 @@ export async function verifyVersion(
   const recorded = await recordedInputs(table, lineage)
   const present = await presentFiles(recorded, set, parts)
   if ('cause' in present) return unequal(present.cause)
-  const paths = await computePieces(recorded, parseRanges(lineage.published), set, present.files, parts, options)
-  const columns = tableColumns(set)
-  const differences = await parts.engine.compare({
-    left: { paths: await table.localPaths(snapshot.files), columns: snapshot.columns },
-    right: { paths, columns },
-    keys: keysOf(columns),
-    tolerance: TOLERANCE,
-    limit: EXAMPLES,
+  const computed = async (what: FeatureSet): Promise<Query> => ({
+    paths: await computePieces(recorded, parseRanges(lineage.published), what, present.files, parts, options),
+    columns: tableColumns(what),
   })
+  const comparison: Comparison = {
+    left: { paths: await table.localPaths(snapshot.files), columns: snapshot.columns },
+    right: await computed(set),
+    keys: keysOf(snapshot.columns),
+    rounded: set.columns
+      .filter(addsFloats)
+      .map(({ name, aggregation }) => ({ name, isVariance: aggregation.name === 'variance' })),
+    limit: EXAMPLES,
+  }
+  let differences = await parts.engine.compare(comparison)
+  if (differences.columns.some(({ name }) => comparison.rounded.some(column => column.name === name))) {
+    differences = await parts.engine.compare({ ...comparison, slack: await computed(slackOf(set)) })
+  }
   if (differences.added + differences.removed + differences.changed === 0) return { outcome: 'equal', rows }
   return unequal(await engineCause(lineage, parts), differences)
+}
+
+/**
+ * The feature set with what rounding may move where floats are added up: a share of the magnitudes that went in, which is more than
+ * one of the result where they cancel. Of n values x a sum may be off by that share of sum |x|, a mean and a standard deviation by
+ * that of sum |x| / n, a variance by the latter times its root.
+ */
+function slackOf(set: FeatureSet): FeatureSet {
+  const type: ColumnType = { kind: 'double' }
+  const share = (x: Expression): Expression => ({
+    op: 'abs',
+    of: { op: 'times', left: x, right: { op: 'literal', type, value: PRECISION } },
+  })
+  const columns = set.columns.map((column): FeatureColumn => {
+    if (!addsFloats(column)) return column
+    const { name, input } = column.aggregation
+    return { ...column, aggregation: { name: name === 'sum' ? 'sum' : 'mean', input: share(input!) }, inputType: type, type }
+  })
+  return { ...set, columns }
 }
 
 /** The rows of all published cutoffs, in staged files. */

@@ -2,6 +2,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { isNumeric } from '../../domain/columnType.ts'
 import type { Comparison, Differences, Value } from '../../domain/engine.ts'
+import { PRECISION } from '../../domain/featureSet.ts'
 import type { TableColumn } from '../../domain/tableStore.ts'
 import { identifier } from './sql.ts'
 import { queryBatches, tableQuerySql } from './tableQuery.ts'
@@ -12,9 +13,9 @@ export async function compareTables(connection: DuckDBConnection, comparison: Co
   const columns = comparedColumns(comparison)
   // Keys are never null, so a null key says that a side has no such row.
   const on = keys.map(key => `l.${identifier(key)} = r.${identifier(key)}`).join(' AND ')
-  const joined = `FROM (${a}) l FULL JOIN (${b}) r ON ${on}`
+  const joined = `FROM (${a}) l FULL JOIN (${b}) r ON ${on}${await slackJoin(connection, comparison)}`
   const [lacksLeft, lacksRight] = ['l', 'r'].map(side => `${side}.${identifier(keys[0]!)} IS NULL`) as [string, string]
-  const changed = columns.map(column => differsSql(column, comparison.tolerance, 'l', 'r'))
+  const changed = columns.map(({ name }) => differsSql(name, roundingOf(comparison, name), 'l', 'r'))
   const anyChanged = changed.length === 0 ? 'false' : changed.map(condition => `coalesce(${condition}, false)`).join(' OR ')
   const both = `NOT ${lacksLeft} AND NOT ${lacksRight}`
   const counts = [
@@ -46,14 +47,35 @@ function comparedColumns({ left, right, keys }: Comparison): TableColumn[] {
   })
 }
 
-const isFloat = ({ type }: Pick<TableColumn, 'type'>): boolean => type.kind === 'double' || type.kind === 'float'
+async function slackJoin(connection: DuckDBConnection, { slack, keys }: Comparison): Promise<string> {
+  if (!slack) return ''
+  const on = keys.map(key => `l.${identifier(key)} = e.${identifier(key)}`).join(' AND ')
+  return ` LEFT JOIN (${await tableQuerySql(connection, slack)}) e ON ${on}`
+}
 
-/** Whether a column's values on two sides differ, by more than `tolerance` of the larger magnitude where they are floats. */
-export function differsSql(column: Pick<TableColumn, 'name' | 'type'>, tolerance: number, left: string, right: string): string {
-  const [l, r] = [`${left}.${identifier(column.name)}`, `${right}.${identifier(column.name)}`]
+/** How far apart two floats may be that were added up in different orders. */
+export interface Rounding {
+  isVariance: boolean
+  /** SQL for what they may differ by beside their own share. */
+  slack?: string
+}
+
+function roundingOf({ rounded, slack }: Comparison, name: string): Rounding | undefined {
+  const column = rounded.find(one => one.name === name)
+  if (!column || !slack) return column
+  return { isVariance: column.isVariance, slack: `coalesce(e.${identifier(name)}, 0)` }
+}
+
+/** Whether a column's values on two sides differ: to the bit, or by more than rounding gives. */
+export function differsSql(name: string, rounding: Rounding | undefined, left: string, right: string): string {
+  const [l, r] = [`${left}.${identifier(name)}`, `${right}.${identifier(name)}`]
   const distinct = `${l} IS DISTINCT FROM ${r}`
-  if (!isFloat(column)) return `(${distinct})`
-  const close = `abs(${l} - ${r}) <= ${tolerance} * greatest(abs(${l}), abs(${r}))`
+  if (!rounding) return `(${distinct})`
+  const largest = `greatest(abs(${l}), abs(${r}))`
+  const { isVariance, slack } = rounding
+  const more = slack === undefined ? '' : ` + ${slack}${isVariance ? ` * sqrt(${largest})` : ''}`
+  // To the engine NaN equals NaN, and an infinity is within any share of itself.
+  const close = `isfinite(${largest}) AND abs(${l} - ${r}) <= ${PRECISION} * ${largest}${more}`
   return `(${distinct} AND NOT coalesce(${close}, false))`
 }
 

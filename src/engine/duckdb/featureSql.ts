@@ -1,9 +1,9 @@
 /** The last step: a feature's value from the merged partials of its window. */
 import type { ColumnType } from '../../domain/columnType.ts'
-import type { FeatureColumn } from '../../domain/featureSet.ts'
+import type { AggregationName, FeatureColumn } from '../../domain/featureSet.ts'
 import { sqlType } from './expressionSql.ts'
 import type { PartialKind, PartialSet } from './partials.ts'
-import { literal } from './sql.ts'
+import { identifier, literal } from './sql.ts'
 
 /** Marks the engine's messages that are ours: what follows is JSON. */
 export const OVERFLOW_MARK = 'quern.overflow:'
@@ -51,8 +51,28 @@ function castTo(type: ColumnType, sql: string): string {
 
 /** Partial sums are 128 bits wide; a result past int64 stops the run and says where. */
 function narrowedSum(column: FeatureColumn, sum: string, entity: string): string {
-  const message = `${literal(`${OVERFLOW_MARK}{"feature":${JSON.stringify(column.name)},"entity":`)} || to_json(${entity})::VARCHAR || '}'`
-  return `CASE WHEN ${sum} BETWEEN (-9223372036854775808)::HUGEINT AND 9223372036854775807::HUGEINT THEN (${sum})::BIGINT WHEN ${sum} IS NOT NULL THEN error(${message})::BIGINT END`
+  return `CASE WHEN ${sum} BETWEEN (-9223372036854775808)::HUGEINT AND 9223372036854775807::HUGEINT THEN (${sum})::BIGINT WHEN ${sum} IS NOT NULL THEN ${overflowSql(column, 'int64', entity)}::BIGINT END`
+}
+
+/** A column of floats, already computed, under its name. Inputs are finite: what is not has left the range of doubles. */
+export function finiteSql(column: FeatureColumn, entity: string): string {
+  const name = identifier(column.name)
+  const type = sqlType(column.type)
+  return `CASE WHEN isfinite(${name}) THEN ${name} WHEN ${name} IS NOT NULL THEN ${overflowSql(column, 'double', entity)}::${type} END AS ${name}`
+}
+
+/** What an `OVERFLOW_MARK` is followed by. */
+export interface Overflow {
+  feature: string
+  aggregation: AggregationName
+  range: 'int64' | 'double'
+  entity: string
+}
+
+function overflowSql({ name, aggregation }: FeatureColumn, range: Overflow['range'], entity: string): string {
+  const known: Omit<Overflow, 'entity'> = { feature: name, aggregation: aggregation.name, range }
+  const begin = `${OVERFLOW_MARK}${JSON.stringify(known).slice(0, -1)},"entity":`
+  return `error(${literal(begin)} || to_json(${entity})::VARCHAR || '}')`
 }
 
 /**

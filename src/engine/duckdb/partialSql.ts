@@ -6,7 +6,7 @@ import { expressionSql } from './expressionSql.ts'
 import type { PartialAggregate, PartialKind } from './partials.ts'
 
 /** The partial's input over a row, null where the feature's condition does not hold. */
-export function inputSql(partial: PartialAggregate, rows: RowColumns): string {
+function inputSql(partial: PartialAggregate, rows: RowColumns): string {
   const input = expressionSql(partial.input!, rows)
   // Inside CASE the engine evaluates the input only for rows that the condition keeps, so that an overflow in a row that the
   // feature does not count stops nothing.
@@ -36,7 +36,8 @@ export function tileAggregateSql(partial: PartialAggregate, rows: RowColumns, fi
       return `sum((${x})::BIGINT * (${x})::BIGINT)${only(undefined)}`
     case 'moments': {
       const value = `(${x})::DOUBLE`
-      const moments = `{'n': count(${value})${only(undefined)}::DOUBLE, 'mean': favg(${value})${only(undefined)}, 's': var_pop(${value})${only(undefined)} * count(${value})${only(undefined)}}`
+      // The covariance of a value with itself is its variance, by the same method; var_pop stops where it is no finite double.
+      const moments = `{'n': count(${value})${only(undefined)}::DOUBLE, 'mean': favg(${value})${only(undefined)}, 's': covar_pop(${value}, ${value})${only(undefined)} * count(${value})${only(undefined)}}`
       return `CASE WHEN count(${value})${only(undefined)} > 0 THEN ${moments} END`
     }
     case 'min':
@@ -58,7 +59,10 @@ function withoutNegativeZero(x: string, type: ColumnType): string {
   return isFloat(type) ? `(${x}) + 0` : x
 }
 
-/** A value under its row's place in the total order: event time, known time, then the content. Such structs compare by it. */
+/**
+ * A value under its row's place in the total order: event time, known time, then the content. Such structs compare by it; the
+ * engine's least and greatest of them hold 0 for -0.
+ */
 function orderedSql(x: string, rows: RowColumns): string {
   const content = rows.all.map((column, at) => `'n${at}': ${column} IS NOT NULL, 'c${at}': ${column}`)
   return `{'o': {'t': __t, 'k': __known, ${content.join(', ')}}, 'v': ${x}}`

@@ -94,6 +94,11 @@ export class PartialSet {
     }
   }
 
+  /** Whether the column's value depends on the order in which partials are merged. */
+  isRounded(column: FeatureColumn): boolean {
+    return this.kindsOf(column).some(kind => kind === 'floatSum' || kind === 'moments')
+  }
+
   squaresAreExact({ aggregation, inputType }: FeatureColumn): boolean {
     if (!aggregation.input || !inputType || !isInteger(inputType)) return false
     if (inputType.kind === 'int32') return true

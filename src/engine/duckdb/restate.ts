@@ -1,10 +1,12 @@
 /** Published rows computed again: what differs is replaced, file by file, and everything else stays as it is. */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { BaseFile, StaleScope } from '../../domain/engine.ts'
+import type { FeatureColumn } from '../../domain/featureSet.ts'
 import type { StagedFile } from '../../domain/tableStore.ts'
+import type { Rounding } from './compareTables.ts'
 import { differsSql } from './compareTables.ts'
 import type { Shape } from './shape.ts'
-import { fileList, identifier } from './sql.ts'
+import { fileList, identifier, literal } from './sql.ts'
 import { writeParquet } from './stagedFile.ts'
 import type { ComputeOptions } from './stageRows.ts'
 import { outputColumns, rowOrder, stagedPath } from './stageRows.ts'
@@ -12,9 +14,6 @@ import { count, firstRow } from './tables.ts'
 import type { Scope } from './touched.ts'
 import { cutoffIndex, tileSql } from './windowShape.ts'
 import { emptyRowsSql } from './windowsSql.ts'
-
-/** Below this share of a float's magnitude a value counts as the same: another order of merging gives other last digits. */
-const TOLERANCE = 1e-12
 
 interface Replaced {
   files: StagedFile[]
@@ -43,7 +42,7 @@ export async function replaceRows(
   )
   const cell = [...keys, 'i'].map(name => `__${name}`)
   const on = cell.map(name => `h.${name} = s.${name}`).join(' AND ')
-  const differs = set.columns.map(column => differsSql(column, TOLERANCE, 'h', 's')).join(' OR ')
+  const differs = set.columns.map(column => differsSql(column.name, roundingOf(shape, column), 'h', 's')).join(' OR ')
   const key = cell.map(name => `coalesce(s.${name}, h.${name}) AS ${name}`).join(', ')
   await connection.run(`CREATE OR REPLACE TEMP TABLE moved AS
     SELECT ${key}, coalesce(h.__file, ${fileOfCutoffSql(shape, stale.base, 's.__i')}) AS __file, s.__i IS NOT NULL AS is_there
@@ -76,17 +75,22 @@ export async function replaceRows(
   return { files, replaced, rows, removed: Number(removed), entities: Number(entities) }
 }
 
+/** What was only merged in another order is not written again. */
+function roundingOf({ partials }: Shape, column: FeatureColumn): Rounding | undefined {
+  return partials.isRounded(column) ? { isVariance: column.aggregation.name === 'variance' } : undefined
+}
+
 /** The rows of some of the version's files, with `__k0`, ..., `__i` and `__file`, the file's place. */
 export function heldRowsSql(shape: Shape, base: readonly BaseFile[]): string {
   const { set, keys } = shape
   const names = outputColumns(set).map(({ name }) => identifier(name))
   if (base.length === 0) return `SELECT *, NULL::BIGINT AS __file FROM (${emptyRowsSql(shape)})`
   const keyColumns = set.entity.map(({ name }, at) => `${identifier(name)} AS __${keys[at]}`)
-  const file = `list_position([${base.map(({ localPath }) => `'${localPath.replaceAll("'", "''")}'`).join(', ')}], filename) - 1`
+  const file = `list_position([${base.map(({ localPath }) => literal(localPath)).join(', ')}], __path) - 1`
   // A cutoff's number is one less than that of the tile which begins with it.
   const i = `${tileSql(set, 'epoch_us(cutoff)')} - 1`
   return `SELECT ${[...names, ...keyColumns, `${i} AS __i`, `${file} AS __file`].join(', ')}
-    FROM read_parquet(${fileList(base.map(({ localPath }) => localPath))}, filename = true, union_by_name = true, hive_partitioning = false)`
+    FROM read_parquet(${fileList(base.map(({ localPath }) => localPath))}, filename = '__path', union_by_name = true, hive_partitioning = false)`
 }
 
 /** The place of the file whose range of cutoffs holds `i`; the narrowest of several, null where there is none. */

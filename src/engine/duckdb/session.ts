@@ -2,6 +2,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { DataError, InvariantError, QuernError, TransientError } from '../../domain/errors.ts'
+import type { Overflow } from './featureSql.ts'
 import { OVERFLOW_MARK } from './featureSql.ts'
 import { enableProgress } from './watched.ts'
 
@@ -125,12 +126,7 @@ function translated(error: unknown, options: DuckDBOptions): unknown {
   const message = error.message
   const mark = message.indexOf(OVERFLOW_MARK)
   if (mark >= 0) return overflow(message.slice(mark + OVERFLOW_MARK.length), error)
-  if (/Out of Range Error|Conversion Error.*out of range/i.test(message) && /overflow|out of range/i.test(message)) {
-    return new DataError('data.overflow', `an integer expression of a feature leaves int64: ${firstLine(message)}`, {
-      hint: 'Compute with doubles (multiply by a literal with a fraction), or narrow the rows with `.where(...)`.',
-      cause: error,
-    })
-  }
+  if (/Out of Range Error|Conversion Error.*(out of range|Could not cast value)/i.test(message)) return outOfRange(message, error)
   if (/No space left on device|disk quota|max_temp_directory_size|failed to offload/i.test(message)) {
     return new TransientError('transient.disk-full', `the disk that holds ${options.scratchDir} is full`, {
       hint: 'Free space there, or set TMPDIR to a larger disk.',
@@ -149,10 +145,25 @@ function translated(error: unknown, options: DuckDBOptions): unknown {
   return new InvariantError('defect.engine', `the engine failed: ${message}`, { cause: error })
 }
 
+/** Hints for values that a definition or a schema can keep out. */
+const NARROW = 'narrow the rows with `.where(...)`'
+const BOUND = `Bound the columns in the schema (\`z.number().max(...)\`), so that such rows are rejected, or ${NARROW}.`
+
+/** The engine's own arithmetic says what has left which type. */
+function outOfRange(message: string, cause: Error): DataError {
+  const said = firstLine(message)
+  if (/INT64|on abs\(/.test(said)) {
+    const hint = `Compute with doubles (multiply by a literal with a fraction), or ${NARROW}.`
+    return new DataError('data.overflow', `an integer expression of a feature leaves int64: ${said}`, { hint, cause })
+  }
+  return new DataError('data.overflow', `a value leaves the range of its type: ${said}`, { hint: BOUND, cause })
+}
+
 function overflow(json: string, cause: Error): DataError {
-  const { feature, entity } = JSON.parse(json.slice(0, json.lastIndexOf('}') + 1)) as { feature: string; entity: string }
-  return new DataError('data.overflow', `feature \`${feature}\`: the sum of entity ${entity} leaves int64`, {
-    hint: "Write `sum(...).as('decimal')` to widen it.",
+  const { feature, entity, aggregation, range } = JSON.parse(json.slice(0, json.lastIndexOf('}') + 1)) as Overflow
+  const left = range === 'int64' ? 'leaves int64' : 'leaves the range of doubles, or a sum on the way to it does'
+  return new DataError('data.overflow', `feature \`${feature}\`: the ${aggregation} of entity ${entity} ${left}`, {
+    hint: range === 'int64' ? "Write `sum(...).as('decimal')` to widen it." : BOUND,
     values: { feature, entity },
     cause,
   })

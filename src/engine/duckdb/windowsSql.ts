@@ -1,16 +1,17 @@
 /** From the grid to merged windows, and from these to the feature set's own columns. */
+import { isFloat } from '../../domain/columnType.ts'
 import type { Grid } from '../../domain/time.ts'
 import { sqlType } from './expressionSql.ts'
-import { featureSql } from './featureSql.ts'
+import { featureSql, finiteSql } from './featureSql.ts'
 import { lateName, lateWindows } from './lateSql.ts'
 import { frameAggregateSql, groupMergeSql, mergeSql, pairMergeSql } from './partialSql.ts'
 import type { PartialWindow, Shape } from './shape.ts'
 import { lifetimeName, tailName } from './shape.ts'
-import { identifier } from './sql.ts'
+import { identifier, literal } from './sql.ts'
 import { cutoffSql } from './windowShape.ts'
 
 /** Tables that are joined to the grid. */
-export interface GridTables {
+interface GridTables {
   grid: string
   /** Steps of distinct counts, a table for each distinct partial. */
   steps: readonly string[]
@@ -62,16 +63,19 @@ function windowSql(shape: Shape, { partial, window, name }: PartialWindow, frame
 /** The feature set's columns, in order, then the keys `__k0`, ... and the cutoff's number `__i`, from the relation of windows. */
 export function resultSql(shape: Shape, windows: string): string {
   const { set, keys } = shape
-  const entity = `concat_ws(', ', ${keys.map((key, at) => `'${set.entity[at]!.name}=' || ${key}::VARCHAR`).join(', ')})`
+  const entity = (prefix: string): string =>
+    `concat_ws(', ', ${keys.map((key, at) => `${literal(`${set.entity[at]!.name}=`)} || ${prefix}${key}::VARCHAR`).join(', ')})`
   const columns = [
     ...set.entity.map(({ name }, at) => `${keys[at]} AS ${identifier(name)}`),
     `make_timestamptz(${cutoffSql(set satisfies Grid, 'i')}) AS cutoff`,
     ...set.columns.map(
       column =>
-        `${featureSql(column, shape.partials, kind => shape.windowName(column, kind), entity)} AS ${identifier(column.name)}`,
+        `${featureSql(column, shape.partials, kind => shape.windowName(column, kind), entity(''))} AS ${identifier(column.name)}`,
     ),
   ]
-  return `SELECT ${[...columns, ...[...keys, 'i'].map(name => `${name} AS __${name}`)].join(', ')} FROM ${windows}`
+  const results = `SELECT ${[...columns, ...[...keys, 'i'].map(name => `${name} AS __${name}`)].join(', ')} FROM ${windows}`
+  const checked = set.columns.filter(({ type }) => isFloat(type)).map(column => finiteSql(column, entity('__')))
+  return checked.length === 0 ? results : `SELECT * REPLACE (${checked.join(', ')}) FROM (${results})`
 }
 
 /** No rows of the same columns. */
