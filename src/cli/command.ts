@@ -36,6 +36,8 @@ export interface CommandRow {
   args: string
   summary: string
   flags: [flag: string, description: string][]
+  /** It only shows what is stored: where nobody reads on it may end. Others finish their work, and their exit code tells of it. */
+  shows?: true
   /** Answers the exit code. */
   load: () => Promise<(context: CommandContext) => Promise<number>>
 }

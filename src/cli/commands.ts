@@ -56,6 +56,7 @@ export const COMMANDS: CommandRow[] = [
   },
   {
     name: 'ls',
+    shows: true,
     args: '',
     summary: 'feature sets: version, rows, freshness',
     flags: [],
@@ -63,6 +64,7 @@ export const COMMANDS: CommandRow[] = [
   },
   {
     name: 'show',
+    shows: true,
     args: '<ref>',
     summary: 'one version whole: columns, files, inputs, lineage',
     flags: [],
@@ -70,6 +72,7 @@ export const COMMANDS: CommandRow[] = [
   },
   {
     name: 'log',
+    shows: true,
     args: '<name>',
     summary: 'versions, newest first',
     flags: [LIMIT],
@@ -77,6 +80,7 @@ export const COMMANDS: CommandRow[] = [
   },
   {
     name: 'read',
+    shows: true,
     args: '<ref>',
     summary: 'rows to stdout or a file',
     flags: [
@@ -91,6 +95,7 @@ export const COMMANDS: CommandRow[] = [
   },
   {
     name: 'diff',
+    shows: true,
     args: '<from> <to>',
     summary: 'schema, rows and values that differ between two versions',
     flags: [],
@@ -129,6 +134,7 @@ export const COMMANDS: CommandRow[] = [
   },
   {
     name: 'rejected',
+    shows: true,
     args: '<source>',
     summary: 'refused rows and their reasons',
     flags: [LIMIT],

@@ -1,9 +1,13 @@
 /** The program: the only place that ends the process. */
 import { EXIT } from '../domain/errors.ts'
+import { COMMANDS } from './commands.ts'
+import { note } from './output.ts'
 import { runProgram } from './program.ts'
 
-/** Milliseconds from a signal to the end, whatever is under way. */
-const PATIENCE = 10_000
+const shows = COMMANDS.some(row => row.shows && row.name === process.argv[2])
+
+/** Milliseconds from a signal to the end, whatever is under way. Of a command that only shows something nothing is left half-done. */
+const PATIENCE = shows ? 1000 : 10_000
 
 const interrupted = new AbortController()
 let exitOnInterrupt: number = EXIT.interrupted
@@ -14,14 +18,26 @@ for (const [signal, code] of [
   process.once(signal, () => {
     exitOnInterrupt = code
     interrupted.abort(new Error('interrupted'))
-    // The engine does not hear of it while it plans a statement. Nothing that is visible depends on an orderly end.
-    setTimeout(() => process.exit(code), PATIENCE).unref()
+    // The engine does not hear of it while it plans a statement, and an orderly exit would wait for it. Nothing that is visible depends
+    // on one: the signal ends the process as if nobody had listened.
+    setTimeout(() => process.kill(process.pid, signal), PATIENCE).unref()
   })
 }
-// Whoever read our output has enough of it.
-process.stdout.on('error', error => {
-  if ((error as NodeJS.ErrnoException).code === 'EPIPE') process.exit(EXIT.done)
-  throw error
-})
 
-process.exitCode = await runProgram(process.argv.slice(2), { signal: interrupted.signal, exitCode: () => exitOnInterrupt })
+process.stdout.on('error', error => {
+  // Whoever read our output has enough of it. What has begun to change something goes on without a reader.
+  if (codeOf(error) === 'EPIPE' && shows) process.exit(EXIT.done)
+  if (codeOf(error) === 'EPIPE') return
+  note(`stdout cannot be written (${codeOf(error)})`)
+  if (shows) process.exit(EXIT.tryAgain)
+})
+process.stderr.on('error', () => {})
+
+const code = await runProgram(process.argv.slice(2), { signal: interrupted.signal, exitCode: () => exitOnInterrupt })
+// Output that nobody takes would keep the process alive.
+if (interrupted.signal.aborted) process.exit(code)
+process.exitCode = code
+
+function codeOf(error: Error): string | undefined {
+  return (error as NodeJS.ErrnoException).code
+}

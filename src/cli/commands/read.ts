@@ -1,4 +1,5 @@
 /** `quern read`: rows of a version, in the format asked for. */
+import { once } from 'node:events'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { extname, join } from 'node:path'
@@ -31,7 +32,7 @@ const ON_SCREEN = 40
 
 export async function read({ app: build, args, flags }: CommandContext): Promise<number> {
   const format = formatOf(flags)
-  const { store, engine, scratchDir } = await build()
+  const { store, engine, scratchDir, signal } = await build()
   const { name, table, snapshot } = await resolveRef(store, args[0]!)
   const select = selectedNames(flags.columns, snapshot.columns)
   const keys = keysOf(snapshot.columns)
@@ -47,9 +48,16 @@ export async function read({ app: build, args, flags }: CommandContext): Promise
     ...(limit === undefined ? (isShown ? { limit: ON_SCREEN + 1 } : {}) : { limit }),
   }
   const columns = select ? select.map(column => snapshot.columns.find(other => other.name === column)!) : snapshot.columns
-  if (format === 'parquet') await parquet(engine, query, flags.output, scratchDir)
-  else if (format === 'table') await write(tableLines(engine, query, columns, isShown ? ON_SCREEN : undefined), flags.output)
-  else await write(format === 'arrow' ? engine.queryArrow(query) : textPieces(engine, query, columns, format), flags.output)
+  if (format === 'parquet') await parquet(engine, query, { output: flags.output, scratchDir, signal })
+  else {
+    const pieces =
+      format === 'table'
+        ? tableLines(engine, query, columns, isShown ? ON_SCREEN : undefined)
+        : format === 'arrow'
+          ? engine.queryArrow(query)
+          : textPieces(engine, query, columns, format)
+    await write(pieces, { output: flags.output, signal })
+  }
   if (flags.output !== undefined) note(`${name}@${snapshot.version}: written to ${flags.output} as ${format}`)
   return EXIT.done
 }
@@ -81,12 +89,37 @@ function selectedNames(text: string | undefined, columns: readonly TableColumn[]
   return names
 }
 
-async function write(pieces: AsyncIterable<string | Uint8Array>, output: string | undefined): Promise<void> {
-  if (output === undefined) await pipeline(pieces, process.stdout, { end: false })
-  else await outputFile(output, path => pipeline(pieces, createWriteStream(path)))
+interface Target {
+  /** A file; stdout where it is absent. */
+  output: string | undefined
+  signal: AbortSignal
 }
 
-async function parquet(engine: Engine, query: Query, output: string | undefined, scratchDir: string): Promise<void> {
+async function write(pieces: AsyncIterable<string | Uint8Array>, { output, signal }: Target): Promise<void> {
+  if (output === undefined) return writeOut(pieces, signal)
+  const iterator = pieces[Symbol.asyncIterator]()
+  const source = { [Symbol.asyncIterator]: () => iterator }
+  try {
+    await outputFile(output, path => pipeline(source, createWriteStream(path), { signal }))
+  } finally {
+    // The engine is at rest when the last piece is here, wanted or not.
+    await iterator.return?.()
+  }
+}
+
+/** As a pipeline into stdout, but with an end where nobody takes what was written: stdout cannot be destroyed. */
+async function writeOut(pieces: AsyncIterable<string | Uint8Array>, signal: AbortSignal): Promise<void> {
+  for await (const piece of pieces) {
+    signal.throwIfAborted()
+    if (!process.stdout.write(piece)) await once(process.stdout, 'drain', { signal })
+  }
+}
+
+async function parquet(
+  engine: Engine,
+  query: Query,
+  { output, signal, scratchDir }: Target & { scratchDir: string },
+): Promise<void> {
   if (output !== undefined) return outputFile(output, path => engine.queryParquet(query, path))
   if (process.stdout.isTTY)
     throw new DefinitionError('definition.output', 'Parquet is not for a terminal', {
@@ -95,7 +128,7 @@ async function parquet(engine: Engine, query: Query, output: string | undefined,
   const path = join(scratchDir, 'read.parquet')
   try {
     await engine.queryParquet(query, path)
-    await pipeline(createReadStream(path), process.stdout, { end: false })
+    await writeOut(createReadStream(path), signal)
   } finally {
     await rm(path, { force: true })
   }
