@@ -1,7 +1,7 @@
 /** The composition root: everything is built here and nowhere else, and only here is the clock read. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import type { Config } from './config.ts'
 import { loadConfig } from './config.ts'
@@ -122,17 +122,41 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** The commit that the project's folder, or one above it, is at. */
+/** The commit that the project's folder, or one above it, is at; null where that cannot be told. */
 function gitCommit(projectDir: string): string | null {
   for (let folder = projectDir; ; folder = join(folder, '..')) {
-    const head = join(folder, '.git', 'HEAD')
-    if (existsSync(head)) {
-      const text = readFileSync(head, 'utf8').trim()
-      const ref = /^ref: (.+)$/.exec(text)?.[1]
-      if (ref === undefined) return text
-      const file = join(folder, '.git', ref)
-      return existsSync(file) ? readFileSync(file, 'utf8').trim() : null
-    }
+    const git = join(folder, '.git')
+    if (existsSync(git)) return commitIn(gitFolder(git))
     if (join(folder, '..') === folder) return null
+  }
+}
+
+/** In a worktree or a submodule `.git` is a file that says where the folder is. */
+function gitFolder(git: string): string {
+  const elsewhere = statSync(git).isFile() ? /^gitdir: (.+)$/m.exec(textOf(git) ?? '')?.[1] : undefined
+  return elsewhere === undefined ? git : resolve(dirname(git), elsewhere)
+}
+
+function commitIn(folder: string): string | null {
+  const head = textOf(join(folder, 'HEAD'))
+  const ref = head === undefined ? undefined : /^ref: (.+)$/.exec(head)?.[1]
+  if (head === undefined || ref === undefined) return head ?? null
+  // Of a worktree the branches lie where those of all worktrees do.
+  const common = textOf(join(folder, 'commondir'))
+  for (const place of common === undefined ? [folder] : [folder, resolve(folder, common)]) {
+    const packed = textOf(join(place, 'packed-refs'))
+      ?.split('\n')
+      .find(line => line.endsWith(` ${ref}`))
+    const commit = textOf(join(place, ref)) ?? packed?.split(' ')[0]
+    if (commit !== undefined) return commit
+  }
+  return null
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch {
+    return undefined
   }
 }

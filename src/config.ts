@@ -124,10 +124,18 @@ async function loadFile(path: string): Promise<ProjectConfig> {
 
 function storePath(uri: string, projectDir: string): string {
   if (typeof uri !== 'string' || uri === '') throw new Error('a store: write `file:` and a path')
-  if (uri.startsWith('file://')) return fileURLToPath(uri)
+  if (uri.startsWith('file://')) return pathOf(uri)
   const scheme = /^([a-z][a-z0-9+.-]+):/.exec(uri)?.[1]
   if (scheme !== undefined && scheme !== 'file') throw new Error('a store that this version has: write `file:` and a path')
   return resolve(projectDir, uri.replace(/^file:/, ''))
+}
+
+function pathOf(uri: string): string {
+  try {
+    return fileURLToPath(uri)
+  } catch {
+    throw new Error('a place on this machine: write `file:///` and an absolute path, or `file:` and a path')
+  }
 }
 
 const SIZES: Record<string, number> = {

@@ -11,9 +11,14 @@ let loading = 0
 export async function importProjectFile(path: string): Promise<unknown> {
   loading++
   hooks ??= resolveQuernToThisEngine()
+  const stuck = Promise.withResolvers<never>()
+  const refuse = (): void => stuck.reject(new Error('a top-level `await` in it waits for what never happens'))
+  // Nothing is left that could settle anything, and the process would end.
+  process.once('beforeExit', refuse)
   try {
-    return ((await import(pathToFileURL(path).href)) as { default?: unknown }).default
+    return ((await Promise.race([import(pathToFileURL(path).href), stuck.promise])) as { default?: unknown }).default
   } finally {
+    process.off('beforeExit', refuse)
     loading--
     if (loading === 0) {
       // What is loaded later is none of the project's, and there is much of it.

@@ -61,11 +61,21 @@ async function loadFile(projectDir: string, path: string): Promise<Loaded> {
   if (!isFeatureSet(declaration)) {
     return broken('has no definition as its default export', 'Write `export default defineFeatureSet({ ... })`.')
   }
-  const name = declaration.options?.name
-  const resolved = resolveFeatureSet(declaration, { place: `${file}: \`${name}\``, projectDir })
-  return 'set' in resolved
-    ? { file, name, set: resolved.set, faults: [] }
-    : { file, name, set: undefined, faults: resolved.faults }
+  const given: unknown = declaration.options?.name
+  const name = typeof given === 'string' ? given : undefined
+  try {
+    const resolved = resolveFeatureSet(declaration, { place: name === undefined ? file : `${file}: \`${name}\``, projectDir })
+    return 'set' in resolved
+      ? { file, name, set: resolved.set, faults: [] }
+      : { file, name, set: undefined, faults: resolved.faults }
+  } catch (error) {
+    // Whatever a definition holds that nobody thought of, it is this file's fault and hides no other.
+    const { message } = loadingFault(error, projectDir)
+    return broken(
+      message.replace('cannot be loaded', 'cannot be understood'),
+      'Compare its options with those of `defineFeatureSet`.',
+    )
+  }
 }
 
 function transformFiles(folder: string): string[] {

@@ -66,6 +66,57 @@ describe.concurrent('quern check names', () => {
       /zoen: there is no such option\n.*Did you mean `zone`\?/,
     ],
     ['features that throw', orders({ features: "a: f.amount.nothing.really.over('1d')" }), /features: /],
+    [
+      'an event time that is null',
+      orders().replace("eventTime: 'time'", 'eventTime: null as never'),
+      /eventTime: `null` is no column/,
+    ],
+    [
+      'an event time without a column',
+      orders().replace("eventTime: 'time'", 'eventTime: {} as never'),
+      /eventTime: `{}` is no column/,
+    ],
+    ['a row key that is a number', orders({ source: "zone: 'UTC', rowKey: 5 as never," }), /rowKey: `5` is no list of columns/],
+    [
+      'a row key that is a text',
+      orders({ source: "zone: 'UTC', rowKey: 'customer' as never," }),
+      /rowKey: `customer` is no list of columns\n.*rowKey: \['order_id'\]/,
+    ],
+    [
+      'a name that is null',
+      orders().replace("name: 'orders_daily'", 'name: null as never'),
+      /transforms\/a\.ts: name: `null` is no name/,
+    ],
+    ['a name of a source that is null', orders().replace("name: 'orders'", 'name: null as never'), /name: `null` is no name/],
+    [
+      'a name that is too long',
+      orders({ name: 'x'.repeat(101) }),
+      /name: `x{40}\.\.\.` is no name\n.*It has 101 characters; at most 100 are allowed/,
+    ],
+    [
+      'an allowEmpty that is a word',
+      orders({ source: "zone: 'UTC', allowEmpty: 'yes' as never," }),
+      /allowEmpty: `yes` is neither true nor false/,
+    ],
+    ['a dialect that is none', orders({ source: "zone: 'UTC', csv: 5 as never," }), /csv: `5` is no object of options/],
+    ['a zone that is a number', orders({ source: 'zone: 5 as never,' }), /zone: `5` is no IANA zone/],
+    ['options of a source that are null', orders().replace(/objects\(\{.*\}\)\n/, 'objects(null as never)\n'), /is no source/],
+    [
+      'a key that is a number',
+      orders().replace("entity: ['customer']", 'entity: [5 as never]'),
+      /entity: there is no column `5`/,
+    ],
+    ['a description that is a number', orders({ set: 'description: 5 as never,' }), /description: `5` is no text/],
+    [
+      'options that throw when they are looked at',
+      orders({ set: "get late(): never { throw new Error('secret') }," }),
+      /transforms\/a\.ts: cannot be understood: secret/,
+    ],
+    [
+      'a file that waits for what never happens',
+      `await new Promise(() => {})\n${orders()}`,
+      /transforms\/a\.ts: cannot be loaded: a top-level `await` in it waits for what never happens/,
+    ],
     ['a default export that is no definition', 'export default 7\n', /has no definition as its default export/],
   ]
   for (const [what, text, said] of broken) {
@@ -76,6 +127,19 @@ describe.concurrent('quern check names', () => {
       expect(outcome.code).toBe(2)
     })
   }
+})
+
+it('a definition of no shape at all hides no other', async () => {
+  const cwd = project({
+    'transforms/a.ts': orders().replace("eventTime: 'time'", 'eventTime: null as never'),
+    'transforms/b.ts': 'await new Promise(() => {})\n',
+    'transforms/c.ts': orders({ name: 'is_well' }),
+    'data/a.csv': ORDERS_CSV,
+  })
+  const all = await quern(['check', '--json'], { cwd })
+  expect(documents(all).map(({ place }) => place)).toEqual([expect.stringMatching(/a\.ts/), expect.stringMatching(/b\.ts/)])
+  expect(all.code).toBe(2)
+  expect(await quern(['check', 'is_well'], { cwd })).toMatchObject({ code: 0 })
 })
 
 describe.concurrent('looking', () => {

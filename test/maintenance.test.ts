@@ -189,6 +189,7 @@ describe('tag', () => {
     ['an instant', midnight('01-01'), /is no name for a tag/],
     ['a path', 'a/b', /is no name for a tag/],
     ['nothing', '', /is no name for a tag/],
+    ['a long one', 'x'.repeat(101), /a tag of 101 characters is too long\n.*at most 100/i],
     ['the word for the latest version', 'latest', /`latest` cannot be a tag\n.*latest version/],
   ]
   it('refuses what names something else, and what is no name', async () => {

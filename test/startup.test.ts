@@ -1,7 +1,9 @@
 /** What is loaded before anything is done. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import { createApp } from '../src/app.ts'
+import { COMMANDS } from '../src/cli/commands.ts'
 import { program, quern, REPOSITORY } from './kit/cli.ts'
 import { ORDERS_CSV, orders, project } from './kit/project.ts'
 import { scratch } from './kit/scratch.ts'
@@ -45,7 +47,7 @@ registerHooks({ load: (url, context, next) => { appendFileSync(${JSON.stringify(
   it('help names every command, and a wrong one is refused', async () => {
     const cwd = scratch()
     const { stdout } = await quern(['--help'], { cwd })
-    for (const name of ['init', 'check', 'plan', 'run', 'ls', 'show', 'log', 'read', 'rejected', 'doctor']) {
+    for (const { name } of COMMANDS) {
       expect(stdout).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'))
     }
     const wrong = await quern(['rum'], { cwd })
@@ -60,11 +62,78 @@ registerHooks({ load: (url, context, next) => { appendFileSync(${JSON.stringify(
       [{ QUERN_MEMORY: 'lots' }, /QUERN_MEMORY: `lots` is not a size of at least 64MiB/],
       [{ QUERN_THREADS: '0' }, /QUERN_THREADS: `0` is not a whole number from 1 on/],
       [{ QUERN_STORE: 's3://bucket' }, /QUERN_STORE: `s3:\/\/bucket` is not a store that this version has/],
+      [{ QUERN_STORE: 'file://host/x' }, /QUERN_STORE: `file:\/\/host\/x` is not a place on this machine: write `file:\/\/\/`/],
       [{ QUERN_LOG: 'loud' }, /QUERN_LOG: `loud` is not 'info' or 'debug'/],
     ] as const) {
       const outcome = await quern(['check'], { cwd, env })
       expect(outcome.stderr).toMatch(said)
       expect(outcome.code).toBe(2)
     }
+  })
+})
+
+describe.concurrent('init', () => {
+  const places: [what: string, make: (folder: string) => string][] = [
+    ['below a file', folder => join(folder, 'file/new')],
+    ['below /proc', () => '/proc/quern'],
+    ['under a name that is too long', folder => join(folder, 'x'.repeat(300))],
+    ['below a link that leads to itself', folder => join(folder, 'round/new')],
+  ]
+  for (const [what, make] of places) {
+    it(`${what} is refused`, async () => {
+      const folder = scratch()
+      writeFileSync(join(folder, 'file'), '')
+      symlinkSync('round', join(folder, 'round'))
+      const outcome = await quern(['init', make(folder)], { cwd: folder })
+      expect(outcome).toMatchObject({ code: 2, stdout: '' })
+      expect(outcome.stderr).toMatch(/cannot be made \(E[A-Z]+\): .*\n.*\[definition\.init\]/)
+    })
+  }
+
+  it('in a folder that may not be written is refused', async () => {
+    const closed = join(scratch(), 'closed')
+    mkdirSync(closed, { mode: 0o555 })
+    const nobody = process.getuid?.() === 0 ? { uid: 65534 } : {}
+    const outcome = await quern(['init', join(closed, 'new')], { cwd: '/', ...nobody })
+    expect(outcome.stderr).toMatch(/cannot be made \(EACCES\)/)
+    expect(outcome.code).toBe(2)
+  })
+})
+
+describe('the commit that code came from', () => {
+  const codeIn = async (cwd: string): Promise<string | null> => {
+    vi.spyOn(process, 'cwd').mockReturnValue(cwd)
+    const app = await createApp({}, new AbortController().signal).finally(vi.restoreAllMocks)
+    await app.close()
+    return app.code
+  }
+  const git = async (cwd: string, ...args: string[]): Promise<string> => {
+    const who = ['-c', 'user.name=a', '-c', 'user.email=a@b', '-c', 'init.defaultBranch=main']
+    const outcome = await program('git', [...who, ...args], { cwd })
+    expect(outcome).toMatchObject({ code: 0 })
+    return outcome.stdout.trim()
+  }
+
+  it('is found where branches are packed, where none is checked out, and in a worktree', async () => {
+    const cwd = scratch('git')
+    mkdirSync(join(cwd, 'project'))
+    writeFileSync(join(cwd, 'project/quern.config.ts'), 'export default {}\n')
+    await git(cwd, 'init')
+    expect(await codeIn(join(cwd, 'project'))).toBeNull()
+    await git(cwd, 'add', '.')
+    await git(cwd, 'commit', '-m', 'one')
+    const commit = await git(cwd, 'rev-parse', 'HEAD')
+    expect(commit).toMatch(/^[0-9a-f]{40}$/)
+    expect(await codeIn(join(cwd, 'project'))).toBe(commit)
+    await git(cwd, 'pack-refs', '--all')
+    expect(await codeIn(join(cwd, 'project'))).toBe(commit)
+    const other = join(scratch('git'), 'other')
+    await git(cwd, 'worktree', 'add', '-b', 'branch', other)
+    for (const pack of [false, true]) {
+      if (pack) await git(cwd, 'pack-refs', '--all')
+      expect(await codeIn(join(other, 'project'))).toBe(commit)
+    }
+    await git(cwd, 'checkout', '--detach')
+    expect(await codeIn(join(cwd, 'project'))).toBe(commit)
   })
 })

@@ -6,6 +6,7 @@ import { DefinitionError, QuernError, TransientError } from '../domain/errors.ts
 export async function outputFile(path: string, write: (path: string) => Promise<void>): Promise<void> {
   try {
     const found = await stat(path).catch(() => undefined)
+    if (found?.isDirectory()) throw Object.assign(new Error(`${path} is a folder`), { code: 'EISDIR', syscall: 'open' })
     if (found && !found.isFile()) return await write(path)
     const unfinished = `${path}.tmp-${process.pid}`
     try {

@@ -5,9 +5,28 @@ export function unknownOptions(options: object, known: readonly string[]): strin
   return Object.keys(options).filter(option => !known.includes(option))
 }
 
+/** Names become names of folders, and these have an end. */
+const LONGEST = 100
+
+/** Of a feature set or a source. */
+export const isName = (name: unknown): name is string =>
+  typeof name === 'string' && name.length <= LONGEST && /^[a-z][a-z0-9_]*$/.test(name)
+
+/** A value that is written where it does not belong, as a message shows it. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return value.length > LONGEST ? `${value.slice(0, 40)}...` : value
+  try {
+    return typeof value === 'object' && value !== null ? (JSON.stringify(value) ?? typeof value).slice(0, LONGEST) : String(value)
+  } catch {
+    return typeof value
+  }
+}
+
 /** How to name it instead. */
 export function nameHint(wrong: unknown): string {
   const rule = 'Names begin with a letter and hold a-z, 0-9 and _.'
+  if (typeof wrong === 'string' && wrong.length > LONGEST)
+    return `It has ${wrong.length} characters; at most ${LONGEST} are allowed.`
   const close = String(wrong)
     .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
     .toLowerCase()

@@ -13,7 +13,7 @@ import type { FeatureDeclaration } from './aggregations.ts'
 import { operandOf } from './columns.ts'
 import type { FeatureSetDeclaration } from './declarations.ts'
 import { columnProxy } from './declarations.ts'
-import { nameHint, unknownOptions } from './options.ts'
+import { isName, nameHint, shown, unknownOptions } from './options.ts'
 import { resolveSource } from './resolveSource.ts'
 import type { TypeFault } from './typing.ts'
 import { resultType, typeOf } from './typing.ts'
@@ -38,9 +38,11 @@ export function resolveFeatureSet(
     report(part, { message, hint, code: 'definition.feature-set' })
 
   for (const option of unknownOptions(options, OPTIONS)) fault(option, 'there is no such option', nearest(option, OPTIONS))
-  if (!NAME.test(String(options.name))) fault('name', `\`${options.name}\` is no name`, nameHint(options.name))
+  if (!isName(options.name)) fault('name', `\`${shown(options.name)}\` is no name`, nameHint(options.name))
+  if (options.description !== undefined && typeof options.description !== 'string')
+    fault('description', `\`${shown(options.description)}\` is no text`, 'Write a sentence in quotes.')
   const source = resolveSource(options.source, context.projectDir, (part, problem) =>
-    report(`source \`${options.source?.options?.name}\`: ${part}`, problem),
+    report(`source \`${shown(options.source?.options?.name)}\`: ${part}`, problem),
   )
   const duration = (part: 'every' | 'offset' | 'delay' | 'lateness', fallback: Duration): Duration => {
     const text = options[part]
@@ -125,7 +127,7 @@ function resolveEntity(
     const field = fields.get(name)
     if (field && /^__/.test(name))
       fault('entity', `\`${name}\` cannot be a key`, 'Names that begin with `__` are kept for quern itself.')
-    if (!field) fault('entity', `there is no column \`${name}\``, nearest(name, fields.keys()))
+    if (!field) fault('entity', `there is no column \`${shown(name)}\``, nearest(String(shown(name)), fields.keys()))
     if (names.indexOf(name) !== at) fault('entity', `\`${name}\` is named twice`, 'Name each column once.')
     return field ? [{ name, type: field.type }] : []
   })

@@ -5,10 +5,9 @@ import type { Field, RowSchema } from '../domain/schema.ts'
 import type { CsvDialect, EventTime, ObjectsSource } from '../domain/source.ts'
 import { readSchema } from '../validation/readSchema.ts'
 import type { RowObject, SourceDeclaration } from './declarations.ts'
-import { nameHint, unknownOptions } from './options.ts'
+import { isName, nameHint, shown, unknownOptions } from './options.ts'
 import type { TypeFault } from './typing.ts'
 
-const NAME = /^[a-z][a-z0-9_]*$/
 const UNITS = ['s', 'ms', 'us']
 const OPTIONS = ['name', 'uri', 'schema', 'eventTime', 'knownTime', 'rowKey', 'zone', 'allowEmpty', 'csv']
 
@@ -19,13 +18,13 @@ export function resolveSource(
   report: (part: string, fault: TypeFault) => void,
 ): ObjectsSource | undefined {
   const options = declaration?.options
-  if (declaration?.kind !== 'objects' || typeof options !== 'object') {
+  if (declaration?.kind !== 'objects' || typeof options !== 'object' || options === null) {
     report('source', { message: 'is no source', hint: 'Write `objects({ ... })`.', code: 'definition.source' })
     return undefined
   }
   const fault = (part: string, message: string, hint: string): void => report(part, { message, hint, code: 'definition.source' })
   for (const option of unknownOptions(options, OPTIONS)) fault(option, 'there is no such option', nearest(option, OPTIONS))
-  if (!NAME.test(String(options.name))) fault('name', `\`${options.name}\` is no name`, nameHint(options.name))
+  if (!isName(options.name)) fault('name', `\`${shown(options.name)}\` is no name`, nameHint(options.name))
   if (typeof options.uri !== 'string' || options.uri === '')
     fault('uri', 'is missing', "Write a path or pattern, such as 'data/*.parquet'.")
   else if (/^[a-z][a-z0-9+.-]*:\/\//.test(options.uri))
@@ -39,13 +38,16 @@ export function resolveSource(
   const { schema } = read
   const eventTime = resolveEventTime(options.eventTime, schema, fault)
   checkTimes(options, schema, fault)
-  for (const [part, columns] of [
-    ['rowKey', options.rowKey ?? []],
-    ['knownTime', options.knownTime === undefined ? [] : [options.knownTime]],
-  ] as const) {
-    for (const column of columns) checkColumn(part, column, schema, fault)
-  }
-  checkDialect(options.csv ?? {}, fault)
+  const rowKey: unknown = options.rowKey ?? []
+  if (!Array.isArray(rowKey) || rowKey.some(column => typeof column !== 'string'))
+    fault('rowKey', `\`${shown(rowKey)}\` is no list of columns`, "Write one such as rowKey: ['order_id'].")
+  else for (const column of rowKey) checkColumn('rowKey', column, schema, fault)
+  if (options.knownTime !== undefined) checkColumn('knownTime', options.knownTime, schema, fault)
+  if (typeof (options.allowEmpty ?? false) !== 'boolean')
+    fault('allowEmpty', `\`${shown(options.allowEmpty)}\` is neither true nor false`, 'Write true or false.')
+  if (typeof (options.csv ?? {}) !== 'object' || Array.isArray(options.csv))
+    fault('csv', `\`${shown(options.csv)}\` is no object of options`, "Write one such as csv: { delimiter: ';' }.")
+  else checkDialect(options.csv ?? {}, fault)
   if (/\.(ndjson|jsonl)(\.gz|\.zst)?$|\{[^}]*(ndjson|jsonl)[^}]*\}/.test(String(options.uri))) checkJson(schema, fault)
   return {
     kind: 'objects',
@@ -55,7 +57,7 @@ export function resolveSource(
     schema,
     eventTime,
     ...(options.knownTime === undefined ? {} : { knownTime: options.knownTime as string }),
-    ...(options.rowKey === undefined ? {} : { rowKey: [...options.rowKey] as string[] }),
+    ...(options.rowKey === undefined ? {} : { rowKey: (Array.isArray(rowKey) ? [...rowKey] : []) as string[] }),
     ...(options.zone === undefined ? {} : { zone: options.zone }),
     allowEmpty: options.allowEmpty ?? false,
     csv: { delimiter: ',', quote: '"', header: true, nullText: '', encoding: 'utf-8', ...options.csv },
@@ -64,14 +66,14 @@ export function resolveSource(
 
 type Report = (part: string, message: string, hint: string) => void
 
-function checkColumn(part: string, column: string, schema: RowSchema, fault: Report): Field | undefined {
+function checkColumn(part: string, column: unknown, schema: RowSchema, fault: Report): Field | undefined {
   const field = schema.fields.find(({ name }) => name === column)
   if (!field)
     fault(
       part,
-      `there is no column \`${column}\``,
+      `there is no column \`${shown(column)}\``,
       nearest(
-        String(column),
+        String(shown(column)),
         schema.fields.map(({ name }) => name),
       ),
     )
@@ -79,8 +81,12 @@ function checkColumn(part: string, column: string, schema: RowSchema, fault: Rep
 }
 
 function resolveEventTime(declared: unknown, schema: RowSchema, fault: Report): EventTime {
-  const given = declared as string | { column?: string; unit?: string } | undefined
-  const column = typeof given === 'object' ? String(given.column) : String(given)
+  const given = (declared ?? undefined) as string | { column?: string; unit?: string } | undefined
+  if (typeof given !== 'string' && (typeof given !== 'object' || typeof given.column !== 'string')) {
+    fault('eventTime', `\`${shown(declared)}\` is no column`, 'Name the column that says when the event happened.')
+    return { column: '' }
+  }
+  const column = typeof given === 'object' ? given.column! : given
   const unit = typeof given === 'object' ? given.unit : undefined
   const field = checkColumn('eventTime', column, schema, fault)
   if (typeof given === 'object' && !UNITS.includes(String(unit))) {
@@ -105,6 +111,10 @@ function checkTimes(options: SourceDeclaration['options'], schema: RowSchema, fa
     fault('knownTime', `column \`${known.name}\` is no instant`, 'Use z.date() or z.iso.datetime().')
   // Every runtime knows UTC, and asking loads the zone database.
   if (options.zone === undefined || options.zone === 'UTC') return
+  if (typeof (options.zone as unknown) !== 'string') {
+    fault('zone', `\`${shown(options.zone)}\` is no IANA zone`, "Write one such as 'UTC' or 'Europe/Berlin'.")
+    return
+  }
   try {
     new Intl.DateTimeFormat('en', { timeZone: options.zone })
   } catch {

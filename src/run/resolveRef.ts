@@ -32,7 +32,7 @@ export async function requireName(store: TableStore, text: string): Promise<stri
 }
 
 /** What is no name must not become a path. */
-export const isName = (text: string): boolean => /^[a-z][a-z0-9_]*$/.test(text)
+export const isName = (text: string): boolean => /^[a-z][a-z0-9_]{0,99}$/.test(text)
 
 /** A clean-up takes files away that no version needs which is to be kept; what such a one needs can only be lost. */
 export async function requireWhole(name: string, table: Table, snapshot: Snapshot): Promise<void> {

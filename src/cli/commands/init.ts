@@ -1,9 +1,10 @@
 /** `quern init`: a project that runs at once, with a little data of its own. */
 import { existsSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { DefinitionError, EXIT } from '../../domain/errors.ts'
+import { DefinitionError, EXIT, TransientError } from '../../domain/errors.ts'
+import { makeFolder } from '../../folders.ts'
 import { VERSION } from '../../version.ts'
 import type { CommandContext } from '../command.ts'
 import { printJson, printLine } from '../output.ts'
@@ -17,9 +18,13 @@ export async function init({ args, flags }: CommandContext): Promise<number> {
       hint: 'Name a new folder: `quern init my-features`.',
     })
   }
-  for (const [file, text] of Object.entries(files)) {
-    await mkdir(dirname(join(folder, file)), { recursive: true })
-    await writeFile(join(folder, file), text, { flag: 'wx' })
+  try {
+    for (const [file, text] of Object.entries(files)) {
+      await makeFolder(dirname(join(folder, file)))
+      await writeFile(join(folder, file), text, { flag: 'wx' })
+    }
+  } catch (error) {
+    throw refusal(folder, error)
   }
   if (flags.json) printJson({ outcome: 'created', folder, files: Object.keys(files) })
   else {
@@ -28,6 +33,21 @@ export async function init({ args, flags }: CommandContext): Promise<number> {
     printLine(`next: ${enter ? `cd ${enter} && ` : ''}npm install && npx quern run`)
   }
   return EXIT.done
+}
+
+function refusal(folder: string, error: unknown): unknown {
+  const { code, path } = error as { code?: string; path?: string }
+  if (code === undefined) return error
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new TransientError('transient.disk-full', `the disk that holds ${folder} is full`, {
+      hint: 'Free space there.',
+      cause: error,
+    })
+  }
+  return new DefinitionError('definition.init', `${folder} cannot be made (${code}): ${path}`, {
+    hint: 'Name a folder that this user may write: `quern init my-features`.',
+    cause: error,
+  })
 }
 
 /** Who runs quern from a clone gets projects that use the clone. */

@@ -4,12 +4,20 @@ import { removedVersion, resolveRef } from '../../run/resolveRef.ts'
 import type { CommandContext } from '../command.ts'
 import { printJson, printLine } from '../output.ts'
 
+/** Tags become names of folders, and these have an end. */
+const LONGEST = 100
+
 export async function tag({ app: build, args, flags }: CommandContext): Promise<number> {
   const { store } = await build()
   const [ref, name] = args as [string, string]
   if (!/^[a-z][a-z0-9._-]*$/i.test(name)) {
     throw new DefinitionError('definition.tag', `\`${name}\` is no name for a tag`, {
       hint: 'Tags begin with a letter and hold letters, digits, `.`, `_` and `-`.',
+    })
+  }
+  if (name.length > LONGEST) {
+    throw new DefinitionError('definition.tag', `a tag of ${name.length} characters is too long`, {
+      hint: `At most ${LONGEST} are allowed.`,
     })
   }
   if (name === 'latest') {
