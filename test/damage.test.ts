@@ -2,8 +2,9 @@
 import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { program, REPOSITORY } from './kit/cli.ts'
 import { csv, daily, Living, TWO_DAYS } from './kit/living.ts'
-import { writeFiles } from './kit/project.ts'
+import { orders, project, writeFiles } from './kit/project.ts'
 
 const inputsOf = (project: Living): string[] =>
   readdirSync(join(project.table, '_quern/inputs')).map(name => join(project.table, '_quern/inputs', name))
@@ -93,5 +94,26 @@ describe('a stored object that is damaged', () => {
     await project.line('tag', 'orders_daily', 'best')
     const gone = expect.stringContaining('version 0 of `orders_daily` was removed by `quern vacuum`')
     expect(await project.quern('read', 'orders_daily@0')).toMatchObject({ code: 2, stderr: gone })
+  })
+})
+
+describe('a first run that a full disk has ended', () => {
+  it.each(['200k', '900k', '1500k', '2200k'])('leaves no data file on a disk of %s, and vacuum looks at the rest', async size => {
+    const many = Array.from({ length: 60_000 }, (_, at) => `2026-01-01T00:00:00Z,${Math.random()}${at},1\n`).join('')
+    const cwd = project({
+      'transforms/o.ts': orders({ schema: 'time: z.date(), customer: z.string(), amount: z.int()' }),
+      'data/a.csv': `time,customer,amount\n${many}`,
+      '.quern/.keep': '',
+    })
+    const quern = `"${process.execPath}" "${join(REPOSITORY, 'bin/quern.js')}"`
+    const script = `mount -t tmpfs -o size=${size} tmpfs .quern; ${quern} run; echo $?; find .quern -type f; ${quern} vacuum orders_daily; echo $?`
+    const { stdout, stderr } = await program('unshare', ['-rm', 'sh', '-c', script], { cwd })
+    expect(stderr).toMatch(/the disk that holds the store .* is full/)
+    expect(stdout).toMatch(/^75\n/)
+    expect(stdout).not.toMatch(/\.tmp-|part-/)
+    if (stdout.includes('/features/orders_daily/')) {
+      expect(stderr).toMatch(/no run has committed a version yet/)
+      expect(stdout).toMatch(/\n0\n$/)
+    }
   })
 })
