@@ -352,6 +352,33 @@ describe.concurrent('decoding', () => {
     }
   })
 
+  it('tells the row of a Parquet file that has columns named as the engine or quern might name its own', async () => {
+    const names = '__position POSITION file_row_number File_Index filename __file0 __raw0 __valid __t __known c0 rowid'.split(' ')
+    const odd = names.map((name, at) => `i * 1000 + ${at} AS "${name}"`).join(', ')
+    const select = `SELECT TIMESTAMPTZ '2026-01-01 09:00:00Z' AS time, 'ada' AS customer, if(i = 3, -1, i) AS amount, ${odd} FROM range(5) t(i)`
+    const few = select.replaceAll(/, i \* 1000 \+ \d+ AS "(file|File|POS|rowid)\w*"/g, '').replace('i = 3', 'i = 1')
+    const cwd = project({
+      'transforms/o.ts': orders({
+        uri: 'data',
+        schema: "time: z.date(), customer: z.string(), amount: z.int().min(0), '__position': z.int(), '__raw0': z.int()",
+        features: "n: count().over('1d')",
+      }),
+      'data/a.parquet': await parquetText(select),
+      'data/b.parquet': await parquetText(few),
+    })
+    const run = await quern(['run', '--json', '--max-rejected', '1'], { cwd })
+    expect(documents(run)[0]).toMatchObject({ outcome: 'committed', rowsRead: 10, rowsRejected: 2 })
+    const rows = documents(await quern(['rejected', 'orders', '--json'], { cwd }))
+    const told = rows.map(({ row, raw }) => {
+      const { __position, __raw0 } = JSON.parse(String(raw)) as Record<string, unknown>
+      return [row, __position, __raw0]
+    })
+    expect(told.toSorted()).toEqual([
+      [2, 1000, 1006],
+      [4, 3000, 3006],
+    ])
+  })
+
   it('reads times alike in every format, whatever zone the machine is in', async () => {
     const readable = {
       '2026-01-01 10:00:00': '2026-01-01T09:00:00.000000Z',

@@ -1,8 +1,8 @@
 /**
  * CSV files, loaded into tables of text with the number of every row.
  *
- * The engine parses what is plain. Whatever it refuses, or counts otherwise than `csvRecords` does, is parsed there: slower, but every
- * row is either loaded or reported.
+ * The engine parses what is plain. A file with anything else in it, or that the engine refuses, is parsed by `csvRecords`: slower, but
+ * every row is either loaded or reported, and means the same whatever stands beside it.
  */
 import { createReadStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
@@ -11,11 +11,13 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import type { RejectedRow, Value } from '../../domain/engine.ts'
 import { DataError } from '../../domain/errors.ts'
 import type { CsvDialect, PinnedFile } from '../../domain/source.ts'
+import { countRecords } from './csvCount.ts'
 import type { CsvRecord } from './csvRecords.ts'
-import { countRecords, readRecords } from './csvRecords.ts'
+import { readRecords } from './csvRecords.ts'
 import { utf8Of, writeUtf8 } from './fileBytes.ts'
 import type { FileGroup, NamedColumn } from './fileGroups.ts'
-import { folderColumns, isDiskFull, unreadable } from './fileGroups.ts'
+import { folderColumns, isDiskFull, POSITION, unreadable } from './fileGroups.ts'
+import { beginningOf, ROW_LIMIT } from './pieces.ts'
 import { tableAppender } from './rowWriter.ts'
 import { fileList, literal } from './sql.ts'
 import { count } from './tables.ts'
@@ -44,7 +46,8 @@ export async function loadCsv(
   let malformed = 0
   try {
     if (!isPlain) await writeUtf8(path, file, dialect.encoding)
-    const expected = columns.length === 1 ? undefined : await countRecords(createReadStream(path), dialect)
+    const expected =
+      columns.length === 1 ? undefined : await countRecords(createReadStream(path, BY_BLOCKS), dialect, columns.length)
     const rows = expected === undefined ? undefined : expected - (dialect.header ? 1 : 0)
     if (rows === undefined || !(await parseInEngine(connection, path, { columns, dialect, rows, options }))) {
       malformed = await parseHere(connection, file, path, { columns, dialect, options })
@@ -106,8 +109,10 @@ function parseSql(path: string, columns: readonly NamedColumn[], dialect: CsvDia
     // In the file's order, so that rows can be counted.
     'parallel = false',
   ]
-  return `SELECT *, row_number() OVER () - 1 AS __position FROM read_csv(${fileList([path])}, ${options.join(', ')})`
+  return `SELECT *, row_number() OVER () - 1 AS ${POSITION} FROM read_csv(${fileList([path])}, ${options.join(', ')})`
 }
+
+const BY_BLOCKS = { highWaterMark: 2 ** 18 }
 
 const BATCH = 2048
 
@@ -119,13 +124,14 @@ async function parseHere(
   { columns, dialect, options: { table, signal, onMalformed } }: Parse,
 ): Promise<number> {
   await connection.run(
-    `CREATE OR REPLACE TEMP TABLE ${table} (${columns.map((_, at) => `c${at} VARCHAR, `).join('')}__position BIGINT)`,
+    `CREATE OR REPLACE TEMP TABLE ${table} (${columns.map((_, at) => `c${at} VARCHAR, `).join('')}${POSITION} BIGINT)`,
   )
   const types = [...columns.map(() => ({ type: { kind: 'string' as const } })), { type: { kind: 'int64' as const } }]
   const appender = await tableAppender(connection, table, types)
   let kept: Value[][] = []
   let refused: RejectedRow[] = []
   let malformed = 0
+  let held = 0
   let row = dialect.header ? -1n : 0n
   const flush = async (): Promise<void> => {
     signal.throwIfAborted()
@@ -134,15 +140,19 @@ async function parseHere(
     malformed += refused.length
     kept = []
     refused = []
+    held = 0
   }
-  for await (const record of readRecords(createReadStream(path), dialect, { blankIsNull: columns.length === 1 })) {
-    if (row >= 0n) {
-      const problem = problemOf(record, columns.length)
-      if (problem === undefined) kept.push([...record.fields, row])
-      else refused.push(malformedRow(file, row + 1n, record.raw, problem))
+  for await (const records of readRecords(createReadStream(path, BY_BLOCKS), dialect, { blankIsNull: columns.length === 1 })) {
+    for (const record of records) {
+      if (row >= 0n) {
+        const problem = problemOf(record, columns.length)
+        if (problem === undefined) kept.push([...record.fields, row])
+        else refused.push(malformedRow(file, row + 1n, record.raw, problem))
+      }
+      row++
+      held += record.raw.length
+      if (kept.length + refused.length >= BATCH || held > ROW_LIMIT) await flush()
     }
-    row++
-    if (kept.length + refused.length >= BATCH) await flush()
   }
   await flush()
   appender.close()
@@ -155,15 +165,12 @@ function problemOf({ fields, problem }: CsvRecord, columns: number): string | un
   return `${fields.length} ${fields.length === 1 ? 'field' : 'fields'}, where the header names ${columns}`
 }
 
-/** A row's raw text may be a whole file; so much of it tells enough. */
-const RAW_LENGTH = 10_000
-
 function malformedRow(file: PinnedFile, row: bigint, raw: string, message: string): RejectedRow {
   return {
     input: file.hash,
     path: file.path,
     row,
-    raw: raw.slice(0, RAW_LENGTH),
+    raw: beginningOf(raw),
     issues: [{ path: '', code: 'malformed', message }],
   }
 }
@@ -191,6 +198,7 @@ export async function csvColumns(file: PinnedFile, dialect: CsvDialect): Promise
 }
 
 async function firstRecord(file: PinnedFile, dialect: CsvDialect): Promise<CsvRecord | undefined> {
-  for await (const record of readRecords(utf8Of(file, dialect.encoding), { ...dialect, nullText: '' })) return record
+  for await (const [record] of readRecords(utf8Of(file, dialect.encoding), { ...dialect, nullText: '' }))
+    if (record) return record
   return undefined
 }

@@ -1,10 +1,11 @@
 /** CSV as RFC 4180 has it, byte by byte: what counts as a record, and what is wrong with one. */
 import { isUtf8 } from 'node:buffer'
 import type { CsvDialect } from '../../domain/source.ts'
+import { beginningOfBytes, Pieces, ROW_LIMIT, TOO_LONG } from './pieces.ts'
 
 /** A record: its fields, or why it has none. */
 export interface CsvRecord {
-  /** Without the line's end. */
+  /** Without the line's end; of what is too long for a record the beginning. */
   raw: string
   /** Null is the dialect's unquoted text for it. */
   fields: (string | null)[]
@@ -25,8 +26,6 @@ class RecordEnds {
   #quoted = false
   /** The byte before was a quote inside a quoted field: the field's end, or the first half of an escaped quote. */
   #maybeEnd = false
-  /** Bytes stand behind a closing quote. */
-  irregular = false
 
   constructor({ quote, delimiter }: CsvDialect) {
     this.#quote = quote.charCodeAt(0)
@@ -37,11 +36,18 @@ class RecordEnds {
     return this.#quoted && !this.#maybeEnd
   }
 
-  /** Calls `onEnd` with the place of each line feed that ends a record. */
-  feed(bytes: Buffer, onEnd: (at: number) => void): void {
+  /** A record begins with the next byte, whatever came before. */
+  restart(): void {
+    this.#atFieldStart = true
+    this.#quoted = false
+    this.#maybeEnd = false
+  }
+
+  /** The place of the first line feed that ends a record, or -1: the record goes on behind `to`. */
+  next(bytes: Buffer, from: number, to: number): number {
     const [quote, delimiter] = [this.#quote, this.#delimiter]
     let [atFieldStart, quoted, maybeEnd] = [this.#atFieldStart, this.#quoted, this.#maybeEnd]
-    for (let at = 0; at < bytes.length; at++) {
+    for (let at = from; at < to; at++) {
       const byte = bytes[at]!
       if (quoted && !maybeEnd) {
         if (byte === quote) maybeEnd = true
@@ -52,107 +58,132 @@ class RecordEnds {
         continue
       }
       if (byte === LF) {
-        quoted = false
-        maybeEnd = false
-        atFieldStart = true
-        onEnd(at)
-      } else if (byte === delimiter) {
+        this.restart()
+        return at
+      }
+      if (byte === delimiter) {
         quoted = false
         maybeEnd = false
         atFieldStart = true
       } else if (atFieldStart && byte === quote) {
         quoted = true
         atFieldStart = false
-      } else {
-        if (maybeEnd && byte !== CR) this.irregular = true
-        atFieldStart = false
-      }
+      } else atFieldStart = false
     }
     this.#atFieldStart = atFieldStart
     this.#quoted = quoted
     this.#maybeEnd = maybeEnd
+    return -1
   }
-}
-
-/** How many records there are, blank lines aside; undefined where some are not as they should be and must be looked at. */
-export async function countRecords(bytes: AsyncIterable<Buffer>, dialect: CsvDialect): Promise<number | undefined> {
-  const ends = new RecordEnds(dialect)
-  let count = 0
-  let lines = 0
-  let returns = 0
-  let isBlank = true
-  let before: number | undefined
-  for await (const chunk of bytes) {
-    let begin = 0
-    ends.feed(chunk, at => {
-      lines++
-      if ((at > 0 ? chunk[at - 1] : before) === CR) returns++
-      if (!isBlank || hasText(chunk, begin, at)) count++
-      isBlank = true
-      begin = at + 1
-    })
-    if (hasText(chunk, begin, chunk.length)) isBlank = false
-    before = chunk.at(-1) ?? before
-  }
-  const isMixed = returns > 0 && returns < lines
-  if (ends.inQuotes || ends.irregular || isMixed) return undefined
-  return isBlank ? count : count + 1
-}
-
-function hasText(bytes: Buffer, from: number, to: number): boolean {
-  return to > from + 1 || (to === from + 1 && bytes[from] !== CR)
 }
 
 /**
- * Every record in order, blank lines aside; where `blankIsNull` they are records of one null field. Where a quote is never closed
- * its line alone is lost, and each line after it is read as a record.
+ * Every record in order, some at a time, blank lines aside; where `blankIsNull` they are records of one null field. A quote that is
+ * not closed before the file ends or the record is too long is given up: its line alone is lost, and each line that was read with
+ * it is a record.
  */
 export async function* readRecords(
   bytes: AsyncIterable<Buffer>,
   dialect: CsvDialect,
   { blankIsNull = false } = {},
-): AsyncIterable<CsvRecord> {
+): AsyncIterable<CsvRecord[]> {
   const ends = new RecordEnds(dialect)
-  let rest: Buffer = Buffer.alloc(0)
-  let isFirst = true
-  const record = (whole: Buffer): CsvRecord[] => {
-    const hasMark = isFirst && whole.length >= 3 && whole[0] === 0xef && whole[1] === 0xbb && whole[2] === 0xbf
-    isFirst = false
-    const line = whole.subarray(hasMark ? 3 : 0, whole.at(-1) === CR ? whole.length - 1 : whole.length)
-    if (line.length > 0) return [parseRecord(line, dialect)]
-    return blankIsNull ? [{ raw: '', fields: [null] }] : []
+  const rest = new Pieces()
+  const recordOf = (whole: Buffer): CsvRecord | undefined => {
+    const line = whole.at(-1) === CR ? whole.subarray(0, -1) : whole
+    if (line.length > 0) return parseRecord(line, dialect)
+    return blankIsNull ? { raw: '', fields: [null] } : undefined
   }
-  for await (const chunk of bytes) {
+  /** The line at hand is lost already. */
+  let skips = false
+  for await (const chunk of withoutMark(bytes)) {
     const found: CsvRecord[] = []
-    let begin = 0
-    ends.feed(chunk, at => {
-      const line = chunk.subarray(begin, at)
-      found.push(...record(rest.length === 0 ? line : Buffer.concat([rest, line])))
-      rest = Buffer.alloc(0)
-      begin = at + 1
-    })
-    yield* found
-    rest = Buffer.concat([rest, chunk.subarray(begin)])
+    let from = 0
+    while (from < chunk.length) {
+      if (skips) {
+        const end = chunk.indexOf(LF, from)
+        if (end < 0) break
+        skips = false
+        from = end + 1
+        continue
+      }
+      const to = Math.min(chunk.length, from + ROW_LIMIT + 1 - rest.length)
+      const end = ends.next(chunk, from, to)
+      if (end >= 0) {
+        const record = recordOf(rest.take(chunk.subarray(from, end)))
+        if (record) found.push(record)
+        from = end + 1
+        continue
+      }
+      rest.push(chunk.subarray(from, to))
+      from = to
+      if (rest.length <= ROW_LIMIT) continue
+      const whole = rest.take(NOTHING)
+      const [first, last] = [whole.indexOf(LF), whole.lastIndexOf(LF)]
+      ends.restart()
+      skips = first < 0
+      yield [...found.splice(0), skips ? lost(whole, TOO_LONG) : lost(whole.subarray(0, first), NO_END)]
+      if (skips) continue
+      yield* byLines(whole.subarray(first + 1, last + 1), recordOf)
+      const begun = whole.subarray(last + 1)
+      rest.push(begun)
+      ends.next(begun, 0, begun.length)
+    }
+    if (found.length > 0) yield found
   }
+  const whole = rest.take(NOTHING)
+  const first = whole.indexOf(LF)
   if (!ends.inQuotes) {
-    if (rest.length > 0) yield* record(rest)
-    return
+    const record = whole.length > 0 ? recordOf(whole) : undefined
+    if (record) yield [record]
+  } else if (first < 0) yield [lost(whole, NO_END)]
+  else {
+    yield [lost(whole.subarray(0, first), NO_END)]
+    yield* byLines(whole.subarray(first + 1), recordOf)
   }
-  const [open, ...after] = linesOf(rest)
-  yield { raw: open!.toString('utf8'), fields: [], problem: 'A quoted field has no end' }
-  isFirst = false
-  for (const line of after) yield* record(line)
 }
 
-function linesOf(bytes: Buffer): Buffer[] {
-  const lines: Buffer[] = []
-  let begin = 0
-  for (let end = bytes.indexOf(LF); end >= 0; end = bytes.indexOf(LF, begin)) {
-    lines.push(bytes.subarray(begin, end))
-    begin = end + 1
+const BATCH = 2048
+
+/** Every line as a record of its own, whatever its quotes. */
+function* byLines(bytes: Buffer, recordOf: (line: Buffer) => CsvRecord | undefined): Iterable<CsvRecord[]> {
+  let found: CsvRecord[] = []
+  for (let from = 0; from < bytes.length; ) {
+    const end = bytes.indexOf(LF, from)
+    const to = end < 0 ? bytes.length : end
+    const record = recordOf(bytes.subarray(from, to))
+    if (record) found.push(record)
+    from = to + 1
+    if (found.length < BATCH && from < bytes.length) continue
+    yield found
+    found = []
   }
-  return begin < bytes.length ? [...lines, bytes.subarray(begin)] : lines
 }
+
+const NOTHING = Buffer.alloc(0)
+const NO_END = 'A quoted field has no end'
+
+function lost(line: Buffer, problem: string): CsvRecord {
+  return { raw: beginningOfBytes(line), fields: [], problem }
+}
+
+/** UTF-8 may begin with a mark that says so. */
+export async function* withoutMark(bytes: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  let start: Buffer | undefined = NOTHING
+  for await (const chunk of bytes) {
+    if (start === undefined) {
+      yield chunk
+      continue
+    }
+    start = Buffer.concat([start, chunk])
+    if (start.length < MARK.length) continue
+    yield start.subarray(start.subarray(0, MARK.length).equals(MARK) ? MARK.length : 0)
+    start = undefined
+  }
+  if (start !== undefined) yield start
+}
+
+const MARK = Buffer.from('\ufeff')
 
 function parseRecord(line: Buffer, dialect: CsvDialect): CsvRecord {
   const raw = line.toString('utf8')
@@ -170,7 +201,7 @@ function parseRecord(line: Buffer, dialect: CsvDialect): CsvRecord {
     let field = ''
     for (at++; ; at++) {
       const next = raw.indexOf(quote, at)
-      if (next < 0) return { raw, fields: [], problem: 'A quoted field has no end' }
+      if (next < 0) return { raw, fields: [], problem: NO_END }
       field += raw.slice(at, next)
       at = next + 1
       if (raw[at] !== quote) break

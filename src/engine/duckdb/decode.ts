@@ -170,8 +170,22 @@ function zonedSql(local: string, zone: string): string {
 }
 
 const NUMBER = '^-?[0-9]+(\\.[0-9]+)?([eE][+-]?[0-9]+)?$'
-const DATE_TIME = '^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{1,9})?)?)?'
+const DATE = '[0-9]{4}-[0-9]{2}-[0-9]{2}'
+const MINUTE = `${DATE}[T ]([01][0-9]|2[0-3]):[0-5][0-9]`
+const SECOND = `${MINUTE}:[0-5][0-9](\\.[0-9]{1,9})?`
 const OFFSET = '(Z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)'
+
+/** The instant that a text with its offset means; else null. What matches is the engine's own form but for the seconds. */
+export function instantSql(text: string): string {
+  const withSeconds = `left(${text}, 16) || ':00' || substr(${text}, 17)`
+  return `CASE WHEN regexp_matches(${text}, '^${SECOND}${OFFSET}$') THEN TRY_CAST(${text} AS TIMESTAMPTZ)
+    WHEN regexp_matches(${text}, '^${MINUTE}${OFFSET}$') THEN TRY_CAST(${withSeconds} AS TIMESTAMPTZ) END`
+}
+
+/** The local time that a text without an offset shows; else null. */
+function localSql(text: string): string {
+  return `CASE WHEN regexp_matches(${text}, '^(${DATE}|${MINUTE}|${SECOND})$') THEN TRY_CAST(${text} AS TIMESTAMP) END`
+}
 
 /** Text of a CSV field or a folder's name, decoded strictly by the schema's type. What cannot be decoded zod sees as text. */
 function textDecoder(field: Field, sql: string, zone: string | undefined): Decoder {
@@ -199,10 +213,8 @@ function textDecoder(field: Field, sql: string, zone: string | undefined): Decod
       return { ...decoded, raw: sql, seen: raw => textValue(field, String(raw), zone) }
     }
     case 'date': {
-      const offset = `CASE WHEN regexp_matches(${sql}, '${DATE_TIME}${OFFSET}$') THEN TRY_CAST(${sql} AS TIMESTAMPTZ) END`
-      const local = `CASE WHEN regexp_matches(${sql}, '${DATE_TIME}$') THEN TRY_CAST(${sql} AS TIMESTAMP) END`
-      const zoned = zone === undefined ? undefined : microsSql(`(${local})`, 'TIMESTAMP', zone)
-      const value = zoned === undefined ? offset : `coalesce(${offset}, make_timestamptz(${zoned}))`
+      const zoned = zone === undefined ? undefined : microsSql(`(${localSql(sql)})`, 'TIMESTAMP', zone)
+      const value = zoned === undefined ? instantSql(sql) : `coalesce(${instantSql(sql)}, make_timestamptz(${zoned}))`
       return { value, conditions: [], raw: sql, seen: raw => textValue(field, String(raw), zone) }
     }
   }

@@ -1,6 +1,6 @@
 /** A file's bytes, decompressed here: the engine takes a compressed file that was cut short for a whole one. */
-import { once } from 'node:events'
 import { createReadStream, createWriteStream } from 'node:fs'
+import { pipeline as join } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ZstdDecompress } from 'node:zlib'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
@@ -13,9 +13,8 @@ export function bytesOf({ path, compression }: PinnedFile): AsyncIterable<Buffer
   const bytes = createReadStream(path, { highWaterMark: READ_BYTES })
   if (compression === 'none') return bytes
   if (compression === 'zstd') return zstdFrames(bytes)
-  const stream = createGunzip()
-  bytes.on('error', error => stream.destroy(error))
-  return bytes.pipe(stream)
+  // What fails is raised to who reads.
+  return join(bytes, createGunzip(), () => undefined)
 }
 
 /** A text file's bytes as UTF-8. */
@@ -45,51 +44,81 @@ function decoderOf(encoding: string, start: Buffer): (chunk: Buffer) => string {
 /** One frame after the other: Node's decompressor ends with the first and ignores what follows. */
 async function* zstdFrames(bytes: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
   let frame = new Frame()
-  for await (const chunk of bytes) {
-    let rest = chunk
-    while (rest.length > 0) {
-      const taken = await frame.write(rest)
-      yield* frame.output()
-      if (taken === rest.length) break
-      rest = rest.subarray(taken)
-      yield* frame.end()
-      frame = new Frame()
+  try {
+    for await (const chunk of bytes) {
+      let rest = chunk
+      while (rest.length > 0) {
+        const taken = yield* frame.write(rest)
+        if (taken === rest.length) break
+        rest = rest.subarray(taken)
+        yield* frame.end()
+        frame = new Frame()
+      }
     }
+    yield* frame.end()
+  } finally {
+    frame.close()
   }
-  yield* frame.end()
 }
 
 /** One frame's decompressor. With bytes after its frame it ends by itself and never calls back. */
 class Frame {
   readonly #stream: ZstdDecompress = createZstdDecompress()
-  readonly #ended: Promise<unknown>
   #written = 0
-  #decompressed: Buffer[] = []
+  #ended = false
+  #error: Error | undefined
+  #wake = (): void => undefined
 
   constructor() {
-    this.#stream.on('data', (data: Buffer) => this.#decompressed.push(data))
-    this.#ended = once(this.#stream, 'end')
-    // An error is raised to whoever waits next.
-    this.#ended.catch(() => undefined)
+    const wake = (): void => this.#wake()
+    this.#stream.on('readable', wake)
+    this.#stream.on('end', () => {
+      this.#ended = true
+      wake()
+    })
+    this.#stream.on('error', error => {
+      this.#error = error
+      wake()
+    })
   }
 
-  /** How many of the bytes belong to this frame: fewer than given where it ends among them. */
-  async write(bytes: Buffer): Promise<number> {
+  /**
+   * Yields what the bytes hold as it is asked for: a few may hold gigabytes. Answers how many of the bytes belong to this frame:
+   * fewer than given where it ends among them.
+   */
+  async *write(bytes: Buffer): AsyncGenerator<Buffer, number> {
     const before = this.#stream.bytesWritten
     this.#written += bytes.length
-    await Promise.race([new Promise<void>(resolve => this.#stream.write(bytes, () => resolve())), this.#ended])
+    let isTaken = false
+    this.#stream.write(bytes, () => {
+      isTaken = true
+      this.#wake()
+    })
+    yield* this.#output(() => isTaken)
     return this.#stream.bytesWritten - before
-  }
-
-  *output(): Iterable<Buffer> {
-    yield* this.#decompressed.splice(0)
   }
 
   async *end(): AsyncIterable<Buffer> {
     // Nothing was begun: the last frame ended with the file's last byte.
     if (this.#written === 0) return
     this.#stream.end()
-    await this.#ended
-    yield* this.output()
+    yield* this.#output(() => false)
+  }
+
+  close(): void {
+    this.#stream.destroy()
+  }
+
+  /** What is decompressed until the frame ends or `isTaken`. */
+  async *#output(isTaken: () => boolean): AsyncGenerator<Buffer, void> {
+    for (;;) {
+      const woken = new Promise<void>(resolve => {
+        this.#wake = resolve
+      })
+      for (let data = this.#stream.read(); data !== null; data = this.#stream.read()) yield data
+      if (this.#error) throw this.#error
+      if (this.#ended || isTaken()) return
+      await woken
+    }
   }
 }

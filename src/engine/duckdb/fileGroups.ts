@@ -11,9 +11,12 @@ export interface FileGroup {
   columns: Map<string, PhysicalColumn>
   /** SQL of a row's path. */
   file: string
-  /** SQL of all rows, or of one file's with `__position`, the row in the file counted from 0. */
+  /** SQL of all rows, or of one file's with `POSITION`, the row in the file counted from 0. */
   from: (only?: PinnedFile) => string
 }
+
+/** A name, quoted for SQL, that no file gives to a column of its own. */
+export const POSITION = identifier('quern: position in the file')
 
 /** Parquet files by equal physical columns and names of folders. */
 export async function parquetGroups(connection: DuckDBConnection, files: readonly PinnedFile[]): Promise<FileGroup[]> {
@@ -52,7 +55,7 @@ function parquetGroup(files: PinnedFile[], columns: readonly NamedColumn[]): Fil
       if (!only) return source
       // One file alone is the first of its list.
       const index = hasOwn('file_index') ? '' : `, ${files.indexOf(only)} AS file_index`
-      return `(SELECT *${index}, ${position} AS __position FROM ${source})`
+      return `(SELECT *${index}, ${position} AS ${POSITION} FROM ${source})`
     },
   }
 }

@@ -10,6 +10,7 @@ import { textValue } from './decode.ts'
 import { RowColumns, sqlType } from './expressionSql.ts'
 import { bytesOf } from './fileBytes.ts'
 import { folderValue, unreadable } from './fileGroups.ts'
+import { beginningOf, linesOf, ROW_LIMIT, TOO_LONG } from './pieces.ts'
 import { tableAppender } from './rowWriter.ts'
 import type { ScanRequest } from './scanRequest.ts'
 import { timesOf } from './scanRequest.ts'
@@ -37,6 +38,7 @@ export async function loadNdjson(
   // Values in the order of the fields, then the file's place.
   let kept: Value[][] = []
   let rejected: RejectedRow[] = []
+  let held = 0
   const counts = { kept: 0, rejected: 0 }
   const flush = async (): Promise<void> => {
     counts.kept += kept.length
@@ -50,18 +52,22 @@ export async function loadNdjson(
     request.onProgress({ stage: 'read', unit: 'rows', done: counts.kept + counts.rejected, total: null })
     kept = []
     rejected = []
+    held = 0
   }
   for (const [place, file] of files.entries()) {
     let line = 0n
     try {
-      for await (const bytes of linesOf(file)) {
+      // A carriage return before a line feed is white space to JSON.
+      for await (const { bytes, tooLong } of linesOf(bytesOf(file))) {
         line++
         const text = bytes.toString('utf8')
-        if (text.trim() === '') continue
-        const read = isUtf8(bytes) ? readLine(request, file, text) : malformed(text, 'Not UTF-8')
+        if (!tooLong && text.trim() === '') continue
+        const problem = tooLong ? TOO_LONG : isUtf8(bytes) ? undefined : 'Not UTF-8'
+        const read = problem === undefined ? readLine(request, file, text) : malformed(text, problem)
         if (read.values) kept.push([...read.values, place])
         if (read.rejected) rejected.push({ input: file.hash, path: file.path, row: line, ...read.rejected })
-        if (kept.length + rejected.length >= BATCH) {
+        held += bytes.length
+        if (kept.length + rejected.length >= BATCH || held > ROW_LIMIT) {
           request.signal.throwIfAborted()
           await flush()
         }
@@ -91,22 +97,6 @@ export function requireNoDates(file: PinnedFile, fields: readonly Field[]): void
       hint: 'Use z.coerce.date() or z.iso.datetime().',
     },
   )
-}
-
-/** Only a line feed ends a line; a carriage return before it is white space to JSON. */
-async function* linesOf(file: PinnedFile): AsyncIterable<Buffer> {
-  let rest: Buffer = Buffer.alloc(0)
-  for await (const chunk of bytesOf(file)) {
-    let from = 0
-    for (let end = chunk.indexOf(0x0a); end >= 0; end = chunk.indexOf(0x0a, from)) {
-      const line = chunk.subarray(from, end)
-      yield rest.length === 0 ? line : Buffer.concat([rest, line])
-      rest = Buffer.alloc(0)
-      from = end + 1
-    }
-    rest = Buffer.concat([rest, chunk.subarray(from)])
-  }
-  if (rest.length > 0) yield rest
 }
 
 /** A row that only the key refuses is both: it is reported, and kept, since a repeated row key may choose it. */
@@ -155,7 +145,7 @@ function decodeValue(field: Field, seen: Record<string, unknown>, zone: string |
 }
 
 function malformed(raw: string, message: string): Read {
-  return { rejected: { raw, issues: [{ path: '', code: 'malformed', message }] } }
+  return { rejected: { raw: beginningOf(raw), issues: [{ path: '', code: 'malformed', message }] } }
 }
 
 /** A 64-bit integer that a double cannot hold stays exact. `context` is what JSON.parse tells of a value's own text. */

@@ -11,7 +11,7 @@ import type { Decoder } from './decode.ts'
 import { decoderOf } from './decode.ts'
 import { sqlType } from './expressionSql.ts'
 import type { FileGroup } from './fileGroups.ts'
-import { parquetGroups } from './fileGroups.ts'
+import { POSITION, parquetGroups } from './fileGroups.ts'
 import { loadNdjson } from './ndjson.ts'
 import type { FieldSql, ScanRequest, Times } from './scanRequest.ts'
 import { keyedSql, timesOf } from './scanRequest.ts'
@@ -127,12 +127,12 @@ function rowsSql(request: ScanRequest, decoded: DecodedGroup): { valid: string; 
   return { valid: `${all} WHERE ${valid}`, all, byFile }
 }
 
-/** One file's refused rows: `__position`, `__t`, the row as JSON, and a column for each decoder. */
+/** One file's refused rows: their position, `__t`, the row as JSON, and a column for each decoder. */
 export function refusedSql(request: ScanRequest, decoded: DecodedGroup, file: PinnedFile): string {
   const { values, times, valid } = judgement(request, decoded)
   const { columns } = decoded.group
   const inner = [
-    '__position',
+    POSITION,
     ...[...columns.values()].map(({ sql }, at) => `${sql} AS __file${at}`),
     ...[...decoded.decoders.values()].map((decoder, at) => `${decoder.raw} AS __raw${at}`),
     ...values,
@@ -141,7 +141,7 @@ export function refusedSql(request: ScanRequest, decoded: DecodedGroup, file: Pi
   ]
   const row = [...columns.keys()].map((name, at) => `${literal(name)}, __file${at}`)
   const raws = [...decoded.decoders.keys()].map((_, at) => `__raw${at}`)
-  return `SELECT ${['__position', '__t', `json_object(${row.join(', ')})::VARCHAR`, ...raws].join(', ')}
+  return `SELECT ${[POSITION, '__t', `json_object(${row.join(', ')})::VARCHAR`, ...raws].join(', ')}
     FROM (SELECT ${inner.join(', ')} FROM ${decoded.group.from(file)})
     WHERE ((__valid AND ${keyedSql(request)}) IS TRUE) = false`
 }

@@ -2,6 +2,7 @@
 import type { Progress, RejectedRow } from '../../domain/engine.ts'
 import type { Field } from '../../domain/schema.ts'
 import type { PinnedInputs, SourceDefinition } from '../../domain/source.ts'
+import { instantSql } from './decode.ts'
 import { RowColumns } from './expressionSql.ts'
 
 export interface ScanRequest {
@@ -38,7 +39,7 @@ export function timesOf(source: SourceDefinition, sqlOf: FieldSql): Times {
     const { value, micros } = sqlOf(field)
     if (unit !== undefined) return unitMicros(value, unit, field)
     if (field.type.kind === 'timestamp') return micros ?? `epoch_us(${value})`
-    return `epoch_us(TRY_CAST(${value} AS TIMESTAMPTZ))`
+    return `epoch_us(${instantSql(value)})`
   }
   const { column, unit } = source.eventTime
   return {

@@ -41,7 +41,8 @@ function offsetAt(zone: string, instant: Instant): bigint {
 }
 
 const FIELDS: Intl.DateTimeFormatOptions = {
-  calendar: 'iso8601',
+  // The calendar `iso8601` names no era.
+  calendar: 'gregory',
   numberingSystem: 'latn',
   era: 'short',
   year: 'numeric',
