@@ -67,7 +67,7 @@ function requireFolder(storePath: string): void {
   })
 }
 
-export function currentInstant(): Instant {
+function currentInstant(): Instant {
   return BigInt(Date.now()) * 1000n
 }
 

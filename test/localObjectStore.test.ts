@@ -71,3 +71,21 @@ it.skipIf(process.getuid?.() === 0)('a local folder whose files may not be delet
   await expect(store.delete('closed/k')).rejects.toMatchObject({ code: 'definition.store', exitCode: 2 })
   chmodSync(join(root, 'closed'), 0o755)
 })
+
+it('a local folder has no empty folders: the last file takes its own along, and writers make it again', async () => {
+  const root = scratch('objects')
+  const store = localObjectStore(root)
+  await store.put('a/b/c/k', new Uint8Array())
+  await store.put('a/other', new Uint8Array())
+  await store.delete('a/b/c/k')
+  expect(readdirSync(join(root, 'a'))).toEqual(['other'])
+  await store.delete('a/other')
+  expect(readdirSync(root)).toEqual([])
+  await store.delete('a/b/c/k')
+  const rounds = Array.from({ length: 200 }, async (_, at) => {
+    await store.putIfAbsent(`a/b/${at}`, new Uint8Array())
+    await store.delete(`a/b/${at}`)
+  })
+  await Promise.all(rounds)
+  expect(readdirSync(root)).toEqual([])
+})

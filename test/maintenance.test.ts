@@ -1,5 +1,15 @@
 /** What keeps a table in order over the years: proofs, differences, names, compaction and clean-up. */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, vi } from 'vitest'
@@ -237,6 +247,9 @@ describe('compact', () => {
 
     expect(await project.rows()).toEqual(before)
     expect(await project.rows('orders_daily@2')).toEqual(before)
+    const [computed, written] = [await project.lineage('orders_daily@2'), await project.lineage()]
+    expect(written).toMatchObject({ inputs: computed.inputs, published: computed.published, rowsWritten: 0 })
+    expect(written.runId).not.toBe(computed.runId)
     expect(await project.quern('verify', 'orders_daily')).toMatchObject({ code: 0 })
     expect(await project.quern('compact', 'orders_daily')).toMatchObject({
       stdout: expect.stringMatching(/^orders_daily: unchanged at version 3 \(of \d+ files none is to be joined\)$/m),
@@ -300,6 +313,10 @@ describe('vacuum', () => {
       }
     }
     expect(await project.rows('orders_daily@gold')).toEqual(versions[2])
+    for (const id of readdirSync(join(project.table, '_quern/tiles')))
+      expect(readdirSync(join(project.table, '_quern/tiles', id))).not.toEqual([])
+    expect(await project.quern('ls')).toMatchObject({ stdout: expect.stringMatching(/ tags\n.* gold\n/) })
+    expect(await project.quern('ls', '--json')).toMatchObject({ lines: [{ version: 5, tags: ['gold'] }] })
     expect((await project.quern('log', 'orders_daily', '--json')).lines.map(({ version }) => version)).toEqual([5, 4, 3, 2, 1])
     expect((await project.quern(...vacuum)).lines).toEqual([])
 
@@ -432,7 +449,7 @@ describe('vacuum', () => {
     const applied = await project.quern('vacuum', 'orders_daily', '--apply', '--json')
     expect(applied.code).toBe(0)
     expect(new Set(applied.lines.map(({ why }) => why))).toEqual(new Set(['orphan', 'inputs', 'tiles']))
-    expect(project.files).toEqual([])
+    expect(existsSync(project.table)).toBe(false)
     project.now = NOW
     expect(await project.run()).toMatchObject({ version: 0 })
     expect(await project.rows()).toEqual(await project.truth())

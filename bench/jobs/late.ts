@@ -34,7 +34,7 @@ export async function late(): Promise<void> {
       await runUntil(quern, set, n)
     }
     verdict('after daily runs', await shareOfLateRow(quern, set, daily.folder, OLD[1]!), TARGET)
-    await compactTable(quern.store.table(`features/${set.name}`), quern.engine, new AbortController().signal)
+    await compactTable(quern.store.table(`features/${set.name}`), quern, new AbortController().signal)
     verdict('after compaction', await shareOfLateRow(quern, set, daily.folder, OLD[2]!), TARGET)
   })
 }

@@ -8,7 +8,7 @@ import { COMMANDS } from './commands.ts'
 import { defectText, errorText, isExpected } from './errorText.ts'
 import { note } from './output.ts'
 
-export interface Interruption {
+interface Interruption {
   signal: AbortSignal
   /** What an interrupted program ends with. */
   exitCode: () => number

@@ -1,10 +1,18 @@
 /** Objects as files below a folder. */
-import { link, readdir, readFile, rename, stat, unlink, utimes } from 'node:fs/promises'
+import { link, readdir, readFile, rename, rmdir, stat, unlink, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { ObjectEntry, ObjectStore } from '../domain/objectStore.ts'
-import { makeFolder } from '../folders.ts'
 import { codeOf, isMissing, storeError } from './fileErrors.ts'
-import { copyUnfinished, copyWhole, linkIfAbsent, syncFile, syncFolder, UNFINISHED, writeUnfinished } from './wholeFiles.ts'
+import {
+  copyUnfinished,
+  copyWhole,
+  inFolder,
+  linkIfAbsent,
+  syncFile,
+  syncFolder,
+  UNFINISHED,
+  writeUnfinished,
+} from './wholeFiles.ts'
 
 export function localObjectStore(root: string): ObjectStore {
   const pathOf = (key: string): string => join(root, key)
@@ -103,15 +111,16 @@ export function localObjectStore(root: string): ObjectStore {
     putFile: (key, from) =>
       writing(async () => {
         const path = pathOf(key)
-        await makeFolder(dirname(path))
         await syncFile(from)
-        try {
-          await linkIfAbsent(from, path)
-        } catch (error) {
-          if (codeOf(error) !== 'EXDEV') throw error
-          const unfinished = await copyUnfinished(from, path)
-          await linkIfAbsent(unfinished, path).finally(() => unlink(unfinished))
-        }
+        await inFolder(path, async () => {
+          try {
+            await linkIfAbsent(from, path)
+          } catch (error) {
+            if (codeOf(error) !== 'EXDEV') throw error
+            const unfinished = await copyUnfinished(from, path)
+            await linkIfAbsent(unfinished, path).finally(() => unlink(unfinished))
+          }
+        })
         await unlink(from)
         await syncFolder(dirname(path))
       }),
@@ -133,9 +142,8 @@ export function localObjectStore(root: string): ObjectStore {
     copy: (from, to) =>
       writing(async () => {
         const path = pathOf(to)
-        await makeFolder(dirname(path))
         try {
-          await copyWhole(pathOf(from), path)
+          await inFolder(path, () => copyWhole(pathOf(from), path))
         } catch (error) {
           if (isMissing(error)) return false
           throw error
@@ -145,13 +153,25 @@ export function localObjectStore(root: string): ObjectStore {
       }),
 
     delete: key =>
-      writing(() =>
-        unlink(pathOf(key)).catch(error => {
+      writing(async () => {
+        await unlink(pathOf(key)).catch(error => {
           if (!isMissing(error)) throw error
-        }),
-      ),
+        })
+        if (!isUnfinished(key)) await removeEmpty(root, dirname(pathOf(key)))
+      }),
 
     localPath: async key => pathOf(key),
+  }
+}
+
+/** A folder is there for its files: it goes with the last of them, as do those above it. */
+async function removeEmpty(root: string, folder: string): Promise<void> {
+  for (let at = folder; at.length > root.length; at = dirname(at)) {
+    const isGone = await rmdir(at).then(
+      () => true,
+      () => false,
+    )
+    if (!isGone) return
   }
 }
 

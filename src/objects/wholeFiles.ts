@@ -8,10 +8,23 @@ import { codeOf } from './fileErrors.ts'
 /** Begins the names of files that are not finished yet; no listing shows them. */
 export const UNFINISHED = '.tmp-'
 
+/** Makes the folder of `path` for what is written there. Whoever deletes its last file may take it away between the two. */
+export async function inFolder<T>(path: string, write: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    await makeFolder(dirname(path))
+    try {
+      return await write()
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT' || attempt === ATTEMPTS) throw error
+    }
+  }
+}
+
+const ATTEMPTS = 3
+
 export async function writeUnfinished(path: string, bytes: Uint8Array): Promise<string> {
-  await makeFolder(dirname(path))
   const unfinished = join(dirname(path), `${UNFINISHED}${randomUUID()}`)
-  const file = await open(unfinished, 'wx')
+  const file = await inFolder(path, () => open(unfinished, 'wx'))
   try {
     await file.writeFile(bytes)
     await file.sync()

@@ -1,11 +1,13 @@
 /** The same rows in fewer files, cut by ranges of cutoffs. */
-import type { Engine } from '../domain/engine.ts'
+import { randomUUID } from 'node:crypto'
 import { TransientError } from '../domain/errors.ts'
 import { lineageOf } from '../domain/lineage.ts'
 import type { Snapshot, Table, TableFile } from '../domain/tableStore.ts'
+import type { Instant } from '../domain/time.ts'
 import { keysOf } from './columns.ts'
+import type { Parts } from './parts.ts'
 
-export interface Compaction {
+interface Compaction {
   outcome: 'committed' | 'unchanged'
   version: number
   filesBefore: number
@@ -20,8 +22,11 @@ const LARGEST = 2 ** 27
 
 const ATTEMPTS = 10
 
+type CompactionParts = Pick<Parts, 'engine' | 'now' | 'versions' | 'code'>
+
 /** Raises a TransientError where other writers keep committing. `table` holds at least one version. */
-export async function compactTable(table: Table, engine: Engine, signal: AbortSignal): Promise<Compaction> {
+export async function compactTable(table: Table, parts: CompactionParts, signal: AbortSignal): Promise<Compaction> {
+  const startedAt = parts.now()
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const base = (await table.snapshot('latest'))!
     const groups = groupsOf(base).filter(({ length }) => length > 1)
@@ -31,7 +36,7 @@ export async function compactTable(table: Table, engine: Engine, signal: AbortSi
     for (const group of groups) {
       signal.throwIfAborted()
       const query = { paths: await table.localPaths(group), columns: base.columns, orderBy: keysOf(base.columns) }
-      add.push(await engine.stageQuery(query))
+      add.push(await parts.engine.stageQuery(query))
     }
     signal.throwIfAborted()
     const after = before - groups.flat().length + groups.length
@@ -41,7 +46,7 @@ export async function compactTable(table: Table, engine: Engine, signal: AbortSi
       add,
       remove: groups.flat().map(({ path }) => path),
       dataChange: false,
-      lineage: compactedLineage(base, `${before} files into ${after}`),
+      lineage: await compactedLineage(base, parts, { files: `${before} files into ${after}`, startedAt }),
       isolation: 'plan',
     })
     if (committed.outcome === 'committed') {
@@ -53,12 +58,28 @@ export async function compactTable(table: Table, engine: Engine, signal: AbortSi
   })
 }
 
-/** The version is computed from what the one before was: only the files are others. */
-function compactedLineage({ lineage: recorded }: Snapshot, files: string): unknown {
+/** The rows are computed from what those of the version before were: only the files are others, and who wrote them. */
+async function compactedLineage(
+  { lineage: recorded }: Snapshot,
+  { engine, now, versions, code }: CompactionParts,
+  { files, startedAt }: { files: string; startedAt: Instant },
+): Promise<unknown> {
   const lineage = lineageOf(recorded)
   if (!lineage) return recorded
   const { backfill: _, restored: __, ...rest } = lineage
-  return { ...rest, reason: `compaction: ${files}`, cutoffs: null, restated: null, rowsRead: 0, rowsRejected: 0, rowsWritten: 0 }
+  return {
+    ...rest,
+    runId: randomUUID(),
+    reason: `compaction: ${files}`,
+    cutoffs: null,
+    restated: null,
+    rowsRead: 0,
+    rowsRejected: 0,
+    rowsWritten: 0,
+    versions: { ...versions, engine: `${engine.name} ${await engine.version()}` },
+    code,
+    seconds: Number(now() - startedAt) / 1e6,
+  }
 }
 
 /** Neighbouring small files together, and files whose ranges of cutoffs overlap. */

@@ -4,13 +4,13 @@ import { lineageOf } from '../domain/lineage.ts'
 import type { Table, TableStore } from '../domain/tableStore.ts'
 import type { Duration, Instant } from '../domain/time.ts'
 
-export interface Dispensable {
+interface Dispensable {
   name: string
   bytes: number
   why: 'version' | 'log' | 'inputs' | 'tiles' | 'orphan'
 }
 
-export interface VacuumOptions {
+interface VacuumOptions {
   /** Versions stay that were the latest within this time. */
   retain: Duration
   now: Instant

@@ -6,7 +6,7 @@ import { EXIT, worstExitCode } from '../../domain/errors.ts'
 import type { Snapshot, Table } from '../../domain/tableStore.ts'
 import { formatInstant } from '../../domain/time.ts'
 import { keysOf } from '../../run/columns.ts'
-import { namesOf, requireWhole } from '../../run/resolveRef.ts'
+import { requireWhole } from '../../run/resolveRef.ts'
 import type { CommandContext } from '../command.ts'
 import { errorText, isExpected } from '../errorText.ts'
 import { note, number, printJson, printLine, tableText } from '../output.ts'
@@ -43,7 +43,7 @@ async function rowOf({ store, engine }: App, name: string, json: boolean): Promi
   const count = snapshot.files.reduce((sum, file) => sum + file.rows, 0)
   const committedAt = formatInstant(snapshot.committedAt)
   const lastCutoff = lastCutoffOf(snapshot)
-  const tags = await table.tags()
+  const names = [...(await table.tags()).keys()].sort()
   if (json) {
     await requireWhole(name, table, snapshot)
     printJson({
@@ -53,7 +53,7 @@ async function rowOf({ store, engine }: App, name: string, json: boolean): Promi
       entities: await entitiesOf(engine, table, snapshot),
       lastCutoff,
       committedAt,
-      tags: namesOf(tags, snapshot.version),
+      tags: names,
       uri: table.uri,
     })
   }
@@ -63,7 +63,7 @@ async function rowOf({ store, engine }: App, name: string, json: boolean): Promi
     number(count),
     lastCutoff === null ? '' : `${lastCutoff.slice(0, 19)}Z`,
     `${committedAt.slice(0, 19)}Z`,
-    namesOf(tags, snapshot.version).join(' '),
+    names.join(' '),
   ]
 }
 
