@@ -41,6 +41,17 @@ function projectOf(set: FeatureSet): { set: FeatureSet; data: string; root: stri
   return { set: { ...set, source: { ...set.source, uri: data, allowEmpty: true } }, data, root }
 }
 
+/** Whoever wants to prove old versions keeps old files: a folder of them, and the set that reads it. */
+function copiesOf(set: FeatureSet, root: string): { set: FeatureSet; copy: (path: string) => void } {
+  const copies = join(root, 'copies')
+  mkdirSync(copies)
+  let copied = 0
+  return {
+    set: { ...set, source: { ...set.source, uri: copies } },
+    copy: path => cpSync(path, join(copies, `${copied++}.parquet`)),
+  }
+}
+
 /** Whether a row can be anything but a closing row. */
 function holdsSomething(set: FeatureSet, { values }: ExpectedRow): boolean {
   const finite = set.columns.flatMap(({ window, aggregation }, at) =>
@@ -126,18 +137,14 @@ describe('a chain of runs', () => {
         const parts = inProcess(root)
         const untils = [...hours.sort((a, b) => (a < b ? -1 : 1)).map(hour => hour * HOUR), 20_000n * HOUR]
         const files = new Map<number, Row[]>()
-        // Whoever wants to prove old versions keeps old files.
-        const copies = join(root, 'copies')
-        mkdirSync(copies)
-        let copied = 0
-        const ofCopies = { ...set, source: { ...set.source, uri: copies } }
+        const { set: ofCopies, copy } = copiesOf(set, root)
         const expected: ExpectedRow[] = []
         let published: bigint | undefined
         for (const [at, until] of untils.entries()) {
           for (const { file, rows } of steps[at] ?? []) {
             files.set(file, rows)
             await writeParquet(join(data, `${file}.parquet`), eventColumns, rows)
-            cpSync(join(data, `${file}.parquet`), join(copies, `${copied++}.parquet`))
+            copy(join(data, `${file}.parquet`))
           }
           const result = await parts.run(set, { until })
           if (result.outcome !== 'committed') continue
@@ -169,26 +176,32 @@ describe('a chain of runs', () => {
 
   it('leaves what is later than `lateness` to a backfill, says so, and can be proved at any time', async () => {
     const lateness = fc.constantFrom(0n, HOUR, 3n * HOUR, 40n * HOUR)
-    const files = fc.array(history, { minLength: 1, maxLength: 5 })
+    const steps = fc.array(fc.array(fc.record({ file: fc.nat(2), rows: history }), { maxLength: 2 }), {
+      minLength: 1,
+      maxLength: 5,
+    })
     await fc.assert(
-      fc.asyncProperty(definition, moments, files, lateness, async (generated, hours, all, bound) => {
+      fc.asyncProperty(definition, moments, steps, lateness, async (generated, hours, all, bound) => {
         fc.pre(generated.late === 'restate')
         const { set, data, root } = projectOf({ ...generated, lateness: bound })
         const parts = inProcess(root)
         const table = parts.store.table(`features/${set.name}`)
         const untils = [...hours.sort((a, b) => (a < b ? -1 : 1)).map(hour => hour * HOUR), 20_000n * HOUR]
-        const there: Row[] = []
+        const files = new Map<number, Row[]>()
+        const { set: ofCopies, copy } = copiesOf(set, root)
         let pending: ListedStale[] = []
         for (const [at, until] of untils.entries()) {
-          if (all[at]) {
-            there.push(...all[at])
-            await writeParquet(join(data, `${at}.parquet`), eventColumns, all[at])
+          for (const { file, rows } of (all[at] ?? []) as Step[]) {
+            files.set(file, rows)
+            await writeParquet(join(data, `${file}.parquet`), eventColumns, rows)
+            copy(join(data, `${file}.parquet`))
           }
+          const there = [...files.values()].flat()
           const result = await parts.run(set, { until })
           pending = result.pending
           if (result.outcome === 'committed') {
             const snapshot = (await table.snapshot('latest'))!
-            expect(await verifyVersion({ name: set.name, table, snapshot }, set, parts, QUIET)).toMatchObject({
+            expect(await verifyVersion({ name: set.name, table, snapshot }, ofCopies, parts, QUIET)).toMatchObject({
               outcome: 'equal',
             })
           }
@@ -208,11 +221,14 @@ describe('a chain of runs', () => {
           const options = { ...range!, chunk: (range!.to - range!.from) / 2n, maxRejected: 1, acceptLoss: false, ...QUIET }
           for await (const _ of backfill(set, parts, options));
         }
+        const there = [...files.values()].flat()
         expect(differences(set, await parts.rows(set), naiveFeatureSet(set, there, untils.at(-1)! - set.delay))).toEqual([])
         const snapshot = await table.snapshot('latest')
         if (snapshot) {
           expect(lineageOf(snapshot.lineage)!.pending).toEqual([])
-          expect(await verifyVersion({ name: set.name, table, snapshot }, set, parts, QUIET)).toMatchObject({ outcome: 'equal' })
+          expect(await verifyVersion({ name: set.name, table, snapshot }, ofCopies, parts, QUIET)).toMatchObject({
+            outcome: 'equal',
+          })
         }
         await parts.close()
         rmSync(root, { recursive: true })

@@ -74,11 +74,11 @@ describe('an input that is gone', () => {
       )
     }
     const before = await project.rows()
-    const reason = '3 cutoffs due, without the rows of 1 file that is gone'
+    const reason = '4 cutoffs due, without the rows of 1 file that is gone'
     expect(await project.line('plan', '--accept-loss')).toMatchObject({ outcome: 'run', reason })
     expect(await project.run('--accept-loss')).toMatchObject({ outcome: 'committed', version: 1, reason })
     const after = await project.rows()
-    expect(changedKeys(before, after)).toEqual(['bob 01-09', 'bob 01-10', 'bob 01-11'])
+    expect(changedKeys(before, after)).toEqual(['ada 01-08', 'bob 01-09', 'bob 01-10', 'bob 01-11'])
     // What was accepted is asked no more.
     project.put('c', csv('01-20 eve 1'))
     expect(await project.run()).toMatchObject({ outcome: 'committed', version: 2 })

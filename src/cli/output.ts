@@ -64,7 +64,7 @@ export const counted = (count: number, noun: string): string => `${number(count)
 export const number = grouped
 
 export function bytes(size: number): string {
-  if (size < 1e3) return `${size} B`
+  if (size < 1e3) return `${Math.round(size)} B`
   const exponent = Math.min(3, Math.floor(Math.log10(size) / 3))
   return `${(size / 1e3 ** exponent).toPrecision(3)} ${['B', 'kB', 'MB', 'GB'][exponent]}`
 }

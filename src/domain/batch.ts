@@ -24,6 +24,8 @@ export interface Batch {
 /** A file that has changed or was lost since. It counts at published cutoffs that stay as they are, and at no others. */
 export interface FormerFile {
   file: ReadFile
+  /** Its content is nowhere to be found, and going on without it was accepted; otherwise another content stands in its place. */
+  isLost: boolean
   only: CutoffRanges
 }
 

@@ -53,6 +53,11 @@ export interface ReadResult {
   touched: StaleRange[]
 }
 
+/** Whether more rows were rejected than allowed. A share such as 0.29 is a little off as a double; one row in 10^12 more is not. */
+export function exceeds({ rowsRead, rowsRejected }: { rowsRead: number; rowsRejected: number }, share: number): boolean {
+  return rowsRejected > share * rowsRead * (1 + 1e-12)
+}
+
 export interface StagedTiles extends TileSet {
   /** A measure of their size. */
   rows: number

@@ -1,6 +1,7 @@
 /** What has become of the files that a version was computed from. Pure. */
 import type { Batch, ReadFile } from './batch.ts'
 import type { PinnedFile, PinnedInputs } from './source.ts'
+import { identityOf } from './source.ts'
 
 /** A file of a batch, as it was recorded. */
 export interface Member {
@@ -19,12 +20,12 @@ export interface InputChanges {
   gone: Member[]
 }
 
-/** A file is its content: wherever it lies now, and as often as it lies there. */
+/** A file is what decides its rows: wherever it lies now, and as often as it lies there. */
 export function compareInputs(recorded: readonly Batch[], now: PinnedInputs): InputChanges {
   const present = new Map<string, PinnedFile[]>()
-  for (const file of now.files) present.set(file.hash, [...(present.get(file.hash) ?? []), file])
-  const take = (hash: string, path?: string): PinnedFile | undefined => {
-    const files = present.get(hash) ?? []
+  for (const file of now.files) present.set(identityOf(file), [...(present.get(identityOf(file)) ?? []), file])
+  const take = (of: ReadFile, path?: string): PinnedFile | undefined => {
+    const files = present.get(identityOf(of)) ?? []
     const at = path === undefined ? 0 : files.findIndex(file => file.path === path)
     return at < 0 ? undefined : files.splice(at, 1)[0]
   }
@@ -32,11 +33,11 @@ export function compareInputs(recorded: readonly Batch[], now: PinnedInputs): In
   const found = new Map<ReadFile, PinnedFile>()
   const all = recorded.flatMap(batch => batch.files.map(file => ({ file, batch })))
   for (const { file } of all) {
-    const same = take(file.hash, file.path)
+    const same = take(file, file.path)
     if (same) found.set(file, same)
   }
   for (const { file } of all) {
-    const moved = found.has(file) ? undefined : take(file.hash)
+    const moved = found.has(file) ? undefined : take(file)
     if (moved) found.set(file, moved)
   }
   const fresh = [...present.values()].flat()

@@ -2,7 +2,7 @@
 import type { CutoffSpan, StaleRange } from './engine.ts'
 import type { FeatureSet } from './featureSet.ts'
 import type { RangeText } from './ranges.ts'
-import { formatDuration, formatInstant, parseInstant } from './time.ts'
+import { formatDuration, formatInstant, readInstant } from './time.ts'
 
 /** One batch of files that the version was computed from. */
 export interface BatchRecord {
@@ -21,6 +21,8 @@ export interface BatchRecord {
 export interface FormerRecord {
   list: string
   only: RangeText[]
+  /** The files are gone; absent where they hold something else now. */
+  lost?: true
 }
 
 /** Instants are text, both ends of a span included. */
@@ -82,7 +84,7 @@ export function staleText({ from, to, entities }: StaleRange): StaleText {
 }
 
 export function parseStale({ from, to, entities }: StaleText): StaleRange {
-  return { from: parseInstant(from)!, to: parseInstant(to)!, entities }
+  return { from: readInstant(from), to: readInstant(to), entities }
 }
 
 export function describeSet(set: FeatureSet): Lineage['definition'] {

@@ -9,6 +9,9 @@ import type { Basis, ListedStale, Plan, PlanRequest, Toucher } from './plan.ts'
 import { countText, goneReason, staleReason, unchangedReason } from './planWords.ts'
 import type { CutoffRange, CutoffRanges } from './ranges.ts'
 import { AFTER_ALL, ALL, BEFORE_ALL, hull, intersect, isEmpty, NONE, subtract, union } from './ranges.ts'
+import type { Retraction } from './retractions.ts'
+import { closingCutoffs, countedOf, leftWithClosing, replacedFiles, retractionOf } from './retractions.ts'
+import { identityOf } from './source.ts'
 import type { Instant } from './time.ts'
 import { gridCeil, gridFloor } from './time.ts'
 
@@ -31,36 +34,38 @@ export function planRun(request: PlanRequest): Plan {
 
   const freshBatches = fresh ? [{ ...fresh.batch, except: published }] : []
   const repairs = [...changes.batches, ...freshBatches].map(batch => repairOf(request, batch, changeable))
-  const retractions = changes.changed.map(member => ({
-    member,
-    stale: intersect(intersect(countedOf(member), changeable), cutoffsChangedBy(set, member.file.span)),
-  }))
-  const stale = only ? changeable : union(...[...repairs, ...retractions].map(({ stale: own }) => own))
+  const retractions = replacedFiles(request).map(replaced => retractionOf(set, replaced, published, changeable))
+  const wrong = only ? changeable : union(...[...repairs, ...retractions].map(({ stale: own }) => own))
+  // Lifetime features would change for ever, but rows stand only where some window holds something.
+  const standing = standingCutoffs(request)
+  const stale = intersect(wrong, standing)
 
   const lost = lostFiles(request, union(due, stale))
   if (lost.files.length > 0 && !request.acceptLoss) {
     return { outcome: 'lost', files: lost.files.map(({ file }) => file.path), cutoffs: lost.cutoffs, through }
   }
-  const kept = subtract(published, stale)
+  const kept = subtract(published, wrong)
   const batches = withoutFiles(
     repairs.map(({ batch }) => batch),
     lost.files,
   )
-  const formers = formersOf(set, [
-    ...basis.formers.map(({ file, only: own }) => ({ file, only: intersect(own, kept) })),
-    ...[...changes.changed, ...lost.files].map(member => ({ file: member.file, only: intersect(countedOf(member), kept) })),
+  const known = new Set(basis.formers.map(({ file }) => file))
+  const given = lost.files.filter(({ file }) => !known.has(file))
+  const formers = formersOf(set, intersect(kept, standing), [
+    ...basis.formers,
+    ...changes.changed.map(member => ({ file: member.file, isLost: false, only: countedOf(member) })),
+    ...given.map(member => ({ file: member.file, isLost: true, only: countedOf(member) })),
   ])
 
   const closings = closingCutoffs(set, formers, union(due, stale))
-  const listed = listStale(request, { stale, changeable, batches })
+  const listed = listStale(request, { stale, changeable, standing, batches, retractions, published: union(published, due) })
   const closed = closings.map(cutoff => ({ from: cutoff, to: cutoff + set.every }))
   const held = union(closed, ...batches.map(batch => cutoffsHeldBy(set, spanOf(batch.files))))
   const dueHeld = intersect(due, held)
   if (isEmpty(dueHeld) && isEmpty(stale) && !basis.restored && !request.conclude) {
     return { outcome: 'unchanged', reason: unchangedReason(request, { through, listed }), through, listed }
   }
-  const staleHeld = intersect(stale, union(held, rangesOf(set, listed)))
-  const why = staleReason(changes, countCutoffs(set, staleHeld), only !== undefined)
+  const why = staleReason(changes, countCutoffs(set, stale), only !== undefined)
   const dueText = countText(countCutoffs(set, dueHeld), 'due')
   const parts = basis.kind === 'extend' ? [basis.why, dueText, isEmpty(stale) ? undefined : why] : [basis.why]
   parts.push(goneReason(changes, lost.files.length))
@@ -73,13 +78,23 @@ export function planRun(request: PlanRequest): Plan {
     touchers: touchersOf(request, { repairs, retractions, stale }),
     why,
     closings,
-    written: union(dueHeld, staleHeld),
+    written: union(dueHeld, stale),
     listed,
     batches,
     formers,
     published: union(published, due),
     pending: listed.filter(({ backfill }) => backfill !== undefined),
   }
+}
+
+/** The cutoffs at which rows stand, or might once what is new is counted. */
+function standingCutoffs({ set, basis, changes, fresh }: PlanRequest): CutoffRanges {
+  const batches = [...changes.batches, ...(fresh ? [fresh.batch] : [])]
+  const spans = [
+    ...batches.map(({ files }) => spanOf(files)),
+    ...[...changes.changed, ...basis.formers].map(({ file }) => file.span),
+  ]
+  return union(...spans.map(span => cutoffsHeldBy(set, span)))
 }
 
 /** What starts anew still goes as far as the table did. */
@@ -101,8 +116,6 @@ function changeableCutoffs(
   return intersect(published, [{ from: gridCeil(set, through - set.lateness), to: AFTER_ALL }])
 }
 
-const countedOf = ({ batch }: Member): CutoffRanges => subtract(ALL, batch.except)
-
 interface Repair {
   batch: Batch
   /** Published cutoffs at which the batch did not count, and will. */
@@ -121,9 +134,9 @@ function repairOf({ set, fresh }: PlanRequest, batch: Batch, changeable: CutoffR
 
 /** The files that are gone and count at cutoffs that are computed, and these cutoffs. */
 function lostFiles({ set, basis, changes }: PlanRequest, computed: CutoffRanges): { files: Member[]; cutoffs: CutoffRanges } {
-  const present = new Set(changes.fresh.map(({ hash }) => hash))
+  const present = new Set(changes.fresh.map(identityOf))
   const once = basis.formers
-    .filter(({ file }) => !present.has(file.hash))
+    .filter(({ file, isLost }) => isLost && !present.has(identityOf(file)))
     .map(({ file, only }) => ({ file, batch: { files: [file], tiles: undefined, weight: 0, except: subtract(ALL, only) } }))
   const files: Member[] = []
   let cutoffs = NONE
@@ -148,62 +161,60 @@ function withoutFiles(batches: readonly Batch[], lost: readonly Member[]): Batch
   return left.filter(({ files }) => files.length > 0)
 }
 
-function formersOf(set: FeatureSet, formers: readonly FormerFile[]): FormerFile[] {
+/** @param kept the published cutoffs that stay as they are and hold rows */
+function formersOf(set: FeatureSet, kept: CutoffRanges, formers: readonly FormerFile[]): FormerFile[] {
   return formers
-    .map(({ file, only }) => ({ file, only: intersect(only, cutoffsChangedBy(set, file.span)) }))
+    .map(({ only, ...former }) => ({
+      ...former,
+      only: intersect(intersect(only, kept), cutoffsChangedBy(set, former.file.span)),
+    }))
     .filter(({ only }) => !isEmpty(only))
-}
-
-/** Where rows end to count that were taken back, but for those whose windows end there anyway. */
-function closingCutoffs(set: FeatureSet, formers: readonly FormerFile[], computed: CutoffRanges): Instant[] {
-  const ends = formers.flatMap(({ file, only }) => {
-    const last = set.source.rowKey ? undefined : hull(cutoffsHeldBy(set, file.span))?.to
-    return only.map(({ to }) => to).filter(to => last === undefined || to < last)
-  })
-  const within = (cutoff: Instant): boolean => computed.some(({ from, to }) => from <= cutoff && cutoff < to)
-  return [...new Set(ends)].filter(within).sort((a, b) => (a < b ? -1 : 1))
 }
 
 function touchersOf(
   { set, only }: PlanRequest,
-  {
-    repairs,
-    retractions,
-    stale,
-  }: { repairs: Repair[]; retractions: { member: Member; stale: CutoffRanges }[]; stale: CutoffRanges },
+  { repairs, retractions, stale }: { repairs: Repair[]; retractions: Retraction[]; stale: CutoffRanges },
 ): Toucher[] {
   const range = hull(stale)
   if (!range) return []
   if (only || set.source.rowKey) return [{ batch: undefined, span: { first: range.from, last: range.to - set.every } }]
   return [
     ...repairs.filter(({ stale: own }) => !isEmpty(own)).map(({ batch }) => ({ batch, span: spanOf(batch.files)! })),
-    ...retractions
-      .filter(({ stale: own }) => !isEmpty(own))
-      .map(({ member }) => ({ batch: member.batch, span: member.file.span! })),
+    ...retractions.filter(({ stale: own }) => !isEmpty(own)).map(({ file, batch }) => ({ batch, span: file.span! })),
   ]
 }
 
 const rangesOf = (set: FeatureSet, stale: readonly StaleRange[]): CutoffRanges =>
   union(stale.map(({ from, to }) => ({ from, to: to + set.every })))
 
+interface Found {
+  stale: CutoffRanges
+  changeable: CutoffRanges
+  /** Where rows stand. */
+  standing: CutoffRanges
+  batches: readonly Batch[]
+  retractions: readonly Retraction[]
+  /** What the new version publishes. */
+  published: CutoffRanges
+}
+
 /** The stale ranges, with the number of entities where it is known, and those that no scheduled run repairs. */
 function listStale(
   { set, basis, fresh }: PlanRequest,
-  { stale, changeable, batches }: { stale: CutoffRanges; changeable: CutoffRanges; batches: readonly Batch[] },
+  { stale, changeable, standing, batches, retractions, published }: Found,
 ): ListedStale[] {
   const clipped = (ranges: readonly StaleRange[], to: CutoffRanges): StaleRange[] =>
     ranges.flatMap(({ entities, ...range }) => staleRanges(set, intersect(rangesOf(set, [{ ...range, entities }]), to), entities))
   const known = set.source.rowKey ? [] : (fresh?.touched ?? [])
-  const held = union(...batches.map(batch => cutoffsHeldBy(set, spanOf(batch.files))))
   const repaired = clipped(known, stale)
-  const unknown = staleRanges(set, subtract(intersect(stale, held), rangesOf(set, repaired)), null)
+  const unknown = staleRanges(set, subtract(stale, rangesOf(set, repaired)), null)
   const listed: ListedStale[] = [...repaired, ...unknown]
   if (set.late === 'restate') {
-    const unrepaired = subtract(union(...batches.map(({ except }) => except)), changeable)
+    const unrepaired = intersect(subtract(union(...batches.map(({ except }) => except)), changeable), standing)
     // Which rows another one replaces is known only when all are compared.
-    const pending = set.source.rowKey
-      ? staleRanges(set, intersect(unrepaired, held), null)
-      : clipped([...basis.pending, ...known], unrepaired)
+    const pending = set.source.rowKey ? staleRanges(set, unrepaired, null) : clipped([...basis.pending, ...known], unrepaired)
+    const left = intersect(union(...retractions.map(retraction => leftWithClosing(set, retraction, standing))), published)
+    pending.push(...staleRanges(set, subtract(left, rangesOf(set, pending)), null))
     listed.push(...pending.map(range => ({ ...range, backfill: { from: range.from, to: range.to + set.every } })))
   }
   return listed.sort((a, b) => (a.from < b.from ? -1 : a.from > b.from ? 1 : 0))

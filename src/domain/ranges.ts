@@ -1,6 +1,6 @@
 /** Stretches of cutoffs, `[from, to)`, and sets of them. */
 import type { Instant } from './time.ts'
-import { formatInstant, parseInstant } from './time.ts'
+import { formatInstant, readInstant } from './time.ts'
 
 /** Cutoffs `c` with `from <= c < to`. */
 export interface CutoffRange {
@@ -70,7 +70,7 @@ export function rangesText(a: CutoffRanges): RangeText[] {
 
 export function parseRanges(texts: readonly RangeText[]): CutoffRanges {
   return texts.map(({ from, to }) => ({
-    from: from === null ? BEFORE_ALL : parseInstant(from)!,
-    to: to === null ? AFTER_ALL : parseInstant(to)!,
+    from: from === null ? BEFORE_ALL : readInstant(from),
+    to: to === null ? AFTER_ALL : readInstant(to),
   }))
 }

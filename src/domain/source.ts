@@ -44,15 +44,21 @@ export type Compression = 'none' | 'gzip' | 'zstd'
 export interface PinnedFile {
   /** As the store or file system calls it now; a rename changes it and nothing else. */
   path: string
-  /** sha256 of the bytes, hex: the file's identity. */
+  /** sha256 of the bytes, hex. */
   hash: string
   size: number
   /** Nanoseconds since the epoch; with `size`, lets a later run trust `hash` without reading. */
   modifiedAt: string
   format: FileFormat
   compression: Compression
-  /** Columns that folders named `column=value` give. */
+  /** Columns of the schema that folders named `column=value` give. */
   partition: Record<string, string>
+}
+
+/** All that decides a file's rows: files of one identity hold the same, wherever they lie. */
+export function identityOf({ hash, format, compression, partition }: PinnedFile): string {
+  const folders = Object.entries(partition).sort(([a], [b]) => (a < b ? -1 : 1))
+  return JSON.stringify([hash, format, compression, folders])
 }
 
 /** What a source holds at one moment, in an order that depends on nothing but the contents. */

@@ -1,5 +1,5 @@
 /** Instants and durations: signed 64-bit microseconds, UTC. */
-import { DefinitionError } from './errors.ts'
+import { DefinitionError, InvariantError } from './errors.ts'
 
 /** Microseconds since 1970-01-01T00:00:00Z. */
 export type Instant = bigint
@@ -12,6 +12,8 @@ const UNITS: Record<string, bigint> = { ms: 1_000n, s: 1_000_000n, m: 60_000_000
 export const LATEST_INSTANT: Instant = 253_402_300_799_999_999n
 /** The first: year 1. */
 export const EARLIEST_INSTANT: Instant = -62_135_596_800_000_000n
+
+const DAYS_OF_400_YEARS: Duration = 146_097n * UNITS.d!
 
 /** 10,000 years: more than lies between any two instants. */
 const LONGEST_DURATION: Duration = 3_652_500n * UNITS.d!
@@ -72,6 +74,16 @@ export function formatInstant(instant: Instant): string {
   const millis = floorDiv(instant, 1000n)
   const date = new Date(Number(millis)).toISOString()
   return `${date.slice(0, -1)}${String(instant - millis * 1000n).padStart(3, '0')}Z`
+}
+
+/** What `formatInstant` wrote, also where a tile or a window ends after year 9999 or begins before year 0. */
+export function readInstant(text: string): Instant {
+  const [whole, year, rest] = /^([+-]\d{6}|\d{4})(-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z)$/.exec(text) ?? []
+  // The calendar repeats itself every 400 years.
+  const shift = whole === undefined ? 0 : Math.floor(Number(year) / 400) * 400
+  const instant = parseInstant(`${String(Number(year) - shift + 2000).padStart(4, '0')}${rest}`)
+  if (instant === undefined) throw new InvariantError('defect.instant', `\`${text}\` is no instant that was recorded`)
+  return instant + BigInt((shift - 2000) / 400) * DAYS_OF_400_YEARS
 }
 
 /** As `formatInstant`, without fractions or a time of day that are all zero: for people. */

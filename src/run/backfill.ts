@@ -8,7 +8,7 @@ import type { CutoffRange } from '../domain/ranges.ts'
 import { hull, intersect, NONE, union } from '../domain/ranges.ts'
 import type { Table } from '../domain/tableStore.ts'
 import type { Duration, Instant } from '../domain/time.ts'
-import { formatInstant, formatInstantShort, gridCeil, parseInstant } from '../domain/time.ts'
+import { formatInstant, formatInstantShort, gridCeil, readInstant } from '../domain/time.ts'
 import type { Parts } from './parts.ts'
 import type { RunOptions, RunResult } from './runFeatureSet.ts'
 import { runFeatureSet } from './runFeatureSet.ts'
@@ -45,13 +45,16 @@ export async function* backfill(
   const begin = done > from ? await provenThrough(set, parts, { from, to: done }) : from
   // Once a commit says how far the range has come another must say that it is done, or the same range would go on there for ever.
   let isBegun = done > from
-  for (let at = begin; at < end; at += chunk) {
-    const part = { from: at, to: least(at + chunk, end) }
+  let length = chunk
+  for (let at = begin, part: CutoffRange; at < end; at = part.to) {
+    part = { from: at, to: least(at + length, end) }
     const isLast = part.to === end
     const record = { ...request, done: isLast ? request.to : formatInstant(part.to) }
     const backfill = { chunk: part, record, conclude: isLast && isBegun }
     const result = await runFeatureSet(set, parts, { ...rest, until, full: false, backfill })
     isBegun ||= result.outcome === 'committed'
+    // Files that no version needs yet are read for each chunk: where there is nothing chunks grow, so that a wrong year costs little.
+    length = result.outcome === 'committed' ? chunk : length * 2n
     yield { ...result, chunk: part }
   }
 }
@@ -80,7 +83,7 @@ async function resumedAt(set: FeatureSet, table: Table, request: { from: string;
     const { backfill: before } = lineage
     if (before?.from !== request.from || before.to !== request.to) continue
     // A finished one is begun again.
-    return before.done === before.to ? from : parseInstant(before.done)!
+    return before.done === before.to ? from : readInstant(before.done)
   }
   return from
 }

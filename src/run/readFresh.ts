@@ -1,7 +1,8 @@
 /** The first stage of a run: what no version has read yet is read, validated and gathered into tiles. */
 
 import type { Batch } from '../domain/batch.ts'
-import type { Progress, ReadResult } from '../domain/engine.ts'
+import type { Progress, ReadOptions, ReadResult, RejectedRow } from '../domain/engine.ts'
+import { exceeds } from '../domain/engine.ts'
 import { DataError } from '../domain/errors.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
 import type { InputChanges } from '../domain/inputChanges.ts'
@@ -35,17 +36,23 @@ export async function readFresh(
   { ground, changes, rejected }: { ground: Ground; changes: InputChanges; rejected: RejectedRows | undefined },
 ): Promise<Fresh | undefined> {
   if (changes.fresh.length === 0) return undefined
-  const files = set.source.rowKey ? [...changes.fresh, ...livingFiles(changes)] : changes.fresh
+  const living = set.source.rowKey ? livingFiles(changes) : []
+  const files = [...changes.fresh, ...living]
   const published = ground.basis.kind === 'extend' && set.late === 'restate' ? hull(ground.basis.published) : undefined
-  const result = await engine.read(
-    { set, inputs: { source: set.source.name, files }, keep: rejected !== undefined, ...(published ? { published } : {}) },
-    {
-      maxRejected: maxRejected ?? set.maxRejected,
-      onRejected: async rows => rejected?.add(rows),
-      onProgress,
-      signal,
-    },
-  )
+  const read = (of: PinnedFile[], keep: boolean, allowed: number, onRejected: ReadOptions['onRejected']): Promise<ReadResult> =>
+    engine.read(
+      { set, inputs: { source: set.source.name, files: of }, keep, ...(published ? { published } : {}) },
+      { maxRejected: allowed, onRejected, onProgress, signal },
+    )
+  const keep = rejected !== undefined
+  const allowed = maxRejected ?? set.maxRejected
+  const judge = async (rows: RejectedRow[]): Promise<void> => rejected?.add(rows)
+  let result = await read(changes.fresh, keep && living.length === 0, allowed, judge)
+  if (living.length > 0 && !exceeds(result, allowed)) {
+    // What other runs have let pass is not judged again.
+    const { rowsRead, rowsRejected } = result
+    result = { ...(await read(files, keep, 1, async () => {})), rowsRead, rowsRejected }
+  }
   const batch: Batch = {
     files: changes.fresh.map((file, at) => ({ ...file, span: result.spans[at]! })),
     tiles: set.source.rowKey ? undefined : tilesId(engine, set, changes.fresh),

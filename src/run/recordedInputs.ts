@@ -6,7 +6,7 @@ import type { BatchRecord, FormerRecord, Lineage } from '../domain/lineage.ts'
 import { isEmpty, parseRanges, rangesText } from '../domain/ranges.ts'
 import type { PinnedFile } from '../domain/source.ts'
 import type { Table } from '../domain/tableStore.ts'
-import { formatInstant, parseInstant } from '../domain/time.ts'
+import { formatInstant, readInstant } from '../domain/time.ts'
 
 interface FileText extends PinnedFile {
   span: { first: string; last: string } | null
@@ -26,9 +26,9 @@ export async function recordedInputs(table: Table, { inputs }: Lineage): Promise
       except: parseRanges(except ?? []),
     }),
   )
-  const formers = inputs.formers.map(async ({ list, only }): Promise<FormerFile[]> => {
+  const formers = inputs.formers.map(async ({ list, only, lost }): Promise<FormerFile[]> => {
     const files = await readList(table, list)
-    return files.map(file => ({ file, only: parseRanges(only) }))
+    return files.map(file => ({ file, isLost: lost ?? false, only: parseRanges(only) }))
   })
   return { batches: await Promise.all(batches), formers: (await Promise.all(formers)).flat() }
 }
@@ -41,7 +41,7 @@ export async function recordedFiles(table: Table, { inputs }: Lineage): Promise<
 async function readList(table: Table, name: string): Promise<ReadFile[]> {
   return (await readTexts(table, name)).map(({ span, ...file }) => ({
     ...file,
-    span: span && { first: parseInstant(span.first)!, last: parseInstant(span.last)! },
+    span: span && { first: readInstant(span.first), last: readInstant(span.last) },
   }))
 }
 
@@ -76,9 +76,10 @@ export async function recordInputs(
     batches: await Promise.all(batches.map(batch => recordBatch(table, batch))),
     formers: await Promise.all(
       formers.map(
-        async ({ file, only }): Promise<FormerRecord> => ({
+        async ({ file, isLost, only }): Promise<FormerRecord> => ({
           list: await writeList(table, [file]),
           only: rangesText(only),
+          ...(isLost ? { lost: true } : {}),
         }),
       ),
     ),

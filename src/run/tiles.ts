@@ -3,9 +3,11 @@
  * the definition, so they can never be wrong, only missing; then they are made again.
  */
 import { createHash } from 'node:crypto'
-import type { Batch, ReadFile } from '../domain/batch.ts'
+import type { Batch } from '../domain/batch.ts'
 import type { Engine, StagedTiles, TileSet } from '../domain/engine.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
+import type { PinnedFile } from '../domain/source.ts'
+import { identityOf } from '../domain/source.ts'
 import type { Table } from '../domain/tableStore.ts'
 
 /** Written last: until it is there the parts are garbage. */
@@ -16,10 +18,10 @@ interface Manifest {
 
 const folderOf = (id: string): string => `tiles/${id}`
 
-export function tilesId(engine: Engine, set: FeatureSet, files: readonly Pick<ReadFile, 'hash'>[]): string {
-  const hashes = files.map(({ hash }) => hash).sort()
+export function tilesId(engine: Engine, set: FeatureSet, files: readonly PinnedFile[]): string {
+  const identities = files.map(identityOf).sort()
   return createHash('sha256')
-    .update([engine.tileFormat, set.fingerprint, ...hashes].join('\n'))
+    .update([engine.tileFormat, set.fingerprint, ...identities].join('\n'))
     .digest('hex')
 }
 

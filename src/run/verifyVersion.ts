@@ -10,6 +10,7 @@ import { lineageOf } from '../domain/lineage.ts'
 import type { CutoffRange, CutoffRanges } from '../domain/ranges.ts'
 import { ALL, intersect, parseRanges, subtract } from '../domain/ranges.ts'
 import type { PinnedFile } from '../domain/source.ts'
+import { identityOf } from '../domain/source.ts'
 import { keysOf, tableColumns } from './columns.ts'
 import type { Parts } from './parts.ts'
 import type { RecordedInputs } from './recordedInputs.ts'
@@ -156,10 +157,10 @@ async function presentFiles(
 ): Promise<{ files: Map<ReadFile, PinnedFile> } | { cause: string }> {
   const recorded = [...batches.flatMap(({ files }) => files), ...formers.map(({ file }) => file)]
   const now = await sourceOf(set).pin(recorded)
-  const byHash = new Map(now.files.map(file => [file.hash, file]))
+  const byIdentity = new Map(now.files.map(file => [identityOf(file), file]))
   const files = new Map<ReadFile, PinnedFile>()
   for (const file of recorded) {
-    const found = byHash.get(file.hash)
+    const found = byIdentity.get(identityOf(file))
     if (!found) {
       const changed = now.files.some(({ path }) => path === file.path)
       return { cause: `input ${changed ? 'changed' : 'gone'}: ${file.path}` }

@@ -30,7 +30,7 @@ export function leftOpenSql(shape: Shape, { cutoff, base }: Closing, computed: s
 export function closedRowsSql({ set, keys }: Shape, entities: string, i: bigint): string {
   const columns = [
     ...set.entity.map(({ name }, at) => `${keys[at]} AS ${identifier(name)}`),
-    `make_timestamptz(${cutoffSql(set, String(i))}) AS cutoff`,
+    `make_timestamptz(${cutoffSql(set, `${i}::BIGINT`)}) AS cutoff`,
     ...set.columns.map(
       ({ name, type, aggregation }) => `${isCount(aggregation.name) ? '0' : 'NULL'}::${sqlType(type)} AS ${identifier(name)}`,
     ),

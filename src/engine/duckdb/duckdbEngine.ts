@@ -22,7 +22,7 @@ export function duckdbEngine(options: DuckDBOptions): Engine {
   const { scratchDir } = options
   return {
     name: 'duckdb',
-    tileFormat: 'duckdb-1',
+    tileFormat: 'duckdb-2',
 
     version: () => session.use(async connection => String((await connection.runAndReadAll('SELECT version()')).getRows()[0]![0])),
 

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Reading, ReadOptions, ReadResult, StagedTiles, StaleRange, TileSet, TileSpan } from '../../domain/engine.ts'
+import { exceeds } from '../../domain/engine.ts'
 import type { FeatureSet } from '../../domain/featureSet.ts'
 import { hasLifetime, reachOf } from '../../domain/featureSet.ts'
 import type { CutoffRange } from '../../domain/ranges.ts'
@@ -58,8 +59,7 @@ async function readInTables(
   const rowsRejected = scan.rejectedBefore + scan.rows - accepted
   const rowsRead = scan.rejectedBefore + scan.rows
   if (scan.rows > accepted) await readRejected(connection, scan)
-  // A share such as 0.29 is a little off as a double; one row in 10^12 more is not.
-  const tooMany = rowsRejected > options.maxRejected * rowsRead * (1 + 1e-12)
+  const tooMany = exceeds({ rowsRead, rowsRejected }, options.maxRejected)
   let tiles: StagedTiles | undefined
   if (keep && !tooMany) {
     // A first pass that accepted every row of files that are pinned has judged for the others too.

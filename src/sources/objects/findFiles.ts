@@ -106,12 +106,16 @@ function describeFile(path: string, partition: FoundFile['partition']): FoundFil
   }
 }
 
-/** Folders named `column=value`, in the uri as it is written and below it; those above the project say nothing of its data. */
-function partitionOf(folder: string, { uri, projectDir }: ObjectsSource): Record<string, string> {
+/**
+ * Folders named `column=value` after the schema's columns, in the uri as it is written and below it; those above the project say
+ * nothing of its data.
+ */
+function partitionOf(folder: string, { uri, projectDir, schema }: ObjectsSource): Record<string, string> {
   const folders = (isAbsolute(uri) ? folder : relative(projectDir, folder)).split(sep)
   const pairs = folders.flatMap(name => {
     const at = name.indexOf('=')
-    return at > 0 ? [[name.slice(0, at), decoded(name.slice(at + 1))] as const] : []
+    const isColumn = schema.fields.some(field => field.name === name.slice(0, at))
+    return at > 0 && isColumn ? [[name.slice(0, at), decoded(name.slice(at + 1))] as const] : []
   })
   return Object.fromEntries(pairs)
 }
