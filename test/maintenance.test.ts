@@ -223,7 +223,7 @@ describe('tag', () => {
 
 describe('compact', () => {
   it('leaves the same rows in fewer files, each a range of cutoffs, for every reader', async () => {
-    const project = new Living({ a: daily(150, 'ada', 'bob') }, TWO_DAYS)
+    const project = new Living({ a: daily(150, ...Array.from({ length: 40 }, (_, at) => `c${at}`)) }, TWO_DAYS)
     project.now = '2026-07-01T00:00:00Z'
     await project.until('02-20')
     // Of the oldest cutoffs some files are now the youngest.
@@ -232,8 +232,9 @@ describe('compact', () => {
     const before = await project.rows()
     const compacted = await project.line('compact', 'orders_daily')
     expect(compacted).toMatchObject({ outcome: 'committed', version: 3, filesBefore: 150 })
-    // No two neighbours would fit into a fiftieth of the table.
-    expect(compacted.filesAfter).toBeLessThanOrEqual(100)
+    // A small table's files hold 8,192 values at most.
+    expect(compacted.filesAfter).toBeGreaterThan(2)
+    expect(compacted.filesAfter).toBeLessThanOrEqual(5)
     const files = new Map<unknown, Stats>()
     for (const { add, remove } of [0, 1, 2, 3].flatMap(version => project.commit(version))) {
       if (add) files.set(add.path, JSON.parse(String(add.stats)) as Stats)
@@ -252,7 +253,7 @@ describe('compact', () => {
     expect(written.runId).not.toBe(computed.runId)
     expect(await project.quern('verify', 'orders_daily')).toMatchObject({ code: 0 })
     expect(await project.quern('compact', 'orders_daily')).toMatchObject({
-      stdout: expect.stringMatching(/^orders_daily: unchanged at version 3 \(of \d+ files none is to be joined\)$/m),
+      stdout: expect.stringMatching(/^orders_daily: unchanged at version 3 \(of \d+ files? none is to be joined\)$/m),
     })
     const found = python()
     if ('interpreter' in found) {

@@ -17,6 +17,9 @@ interface Compaction {
 /** A table is cut into about so many files, so that a late row rewrites a small part of it. */
 const FILES = 75
 
+/** Files of fewer values (some 32 KB) cost more to open than a late row can save. */
+const SMALLEST = 2 ** 13
+
 /** About 128 MB. */
 const LARGEST = 2 ** 27
 
@@ -82,21 +85,26 @@ async function compactedLineage(
   }
 }
 
-/** Neighbouring small files together, and files whose ranges of cutoffs overlap. */
-function groupsOf({ files }: Snapshot): TableFile[][] {
-  const total = files.reduce((sum, { size }) => sum + size, 0)
-  const most = Math.min(LARGEST, total / FILES)
+/**
+ * Neighbouring small files together, and files whose ranges of cutoffs overlap. Small is counted in values: bytes shrink when files
+ * are joined, and the next compaction would go on where this one has ended.
+ */
+function groupsOf({ files, columns }: Snapshot): TableFile[][] {
+  const values = ({ rows }: TableFile): number => rows * columns.length
+  const most = Math.max(SMALLEST, files.reduce((sum, file) => sum + values(file), 0) / FILES)
   const sorted = files
     .map(file => ({ file, ...rangeOf(file) }))
     .sort((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : 0))
-  const groups: { files: TableFile[]; size: number; last: bigint }[] = []
+  const groups: { files: TableFile[]; values: number; size: number; last: bigint }[] = []
   for (const { file, first, last } of sorted) {
     const open = groups.at(-1)
-    if (open && (first <= open.last || open.size + file.size <= most)) {
+    const fits = open && open.values + values(file) <= most && open.size + file.size <= LARGEST
+    if (open && (first <= open.last || fits)) {
       open.files.push(file)
+      open.values += values(file)
       open.size += file.size
       if (last > open.last) open.last = last
-    } else groups.push({ files: [file], size: file.size, last })
+    } else groups.push({ files: [file], values: values(file), size: file.size, last })
   }
   return groups.map(group => group.files)
 }
