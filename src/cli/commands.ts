@@ -137,7 +137,7 @@ export const COMMANDS: CommandRow[] = [
     shows: true,
     args: '<source>',
     summary: 'refused rows and their reasons',
-    flags: [LIMIT],
+    flags: [['--limit <n>', 'so many rows; as text, so many of each reason']],
     load: async () => (await import('./commands/rejected.ts')).rejected,
   },
   {
