@@ -24,15 +24,19 @@ export function storeError(root: string, doing: 'read' | 'written', error: unkno
     })
   }
   if (PASSING.includes(code)) {
-    return new TransientError('transient.store', `the store ${root} cannot be ${doing} just now (${code}): ${placeOf(error)}`, {
-      hint: 'See whether its disk or server is well and reachable, and try again.',
-      cause: error,
-    })
+    return new TransientError(
+      'transient.store',
+      `the store ${root} cannot be ${doing} just now (${code})${placeIn(root, error)}`,
+      {
+        hint: 'See whether its disk or server is well and reachable, and try again.',
+        cause: error,
+      },
+    )
   }
   if (REFUSED.includes(code)) {
     const other = doing === 'written' ? ', or name another folder with --store or QUERN_STORE' : ''
     const permission = doing === 'written' ? 'to write there' : 'to read it'
-    return refused(`cannot be ${doing} (${code}): ${placeOf(error)}`, `Give this user permission ${permission}${other}.`)
+    return refused(`cannot be ${doing} (${code})${placeIn(root, error)}`, `Give this user permission ${permission}${other}.`)
   }
   if (code === 'ENAMETOOLONG') {
     return refused(
@@ -48,6 +52,12 @@ export function storeError(root: string, doing: 'read' | 'written', error: unkno
   if (code === 'EEXIST' || code === 'ENOTDIR')
     return refused('is no folder', 'Name a folder with --store, QUERN_STORE or quern.config.ts.')
   return error
+}
+
+/** Where in the store, unless it is the store itself. */
+function placeIn(root: string, error: unknown): string {
+  const place = placeOf(error)
+  return place === root ? '' : `: ${place}`
 }
 
 const placeOf = (error: unknown): string => String((error as { path?: string }).path ?? (error as Error).message)
