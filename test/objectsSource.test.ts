@@ -19,7 +19,13 @@ function sourceOf(
 ): { folder: string; source: Source } {
   const folder = scratch('source')
   for (const [name, text] of Object.entries(files)) write(join(folder, name), text)
-  const declaration = objects({ name: 's', uri, schema: z.object({ t: z.date() }), eventTime: 't', ...more })
+  const declaration = objects({
+    name: 's',
+    uri,
+    schema: z.object({ t: z.date(), day: z.string().optional() }),
+    eventTime: 't',
+    ...more,
+  })
   const definition = resolveSource(declaration as never, folder, (_, fault) => {
     throw new Error(fault.message)
   })!
@@ -90,17 +96,18 @@ describe('an objects source', () => {
     const files = {
       'in/day=2026-01-01/a.parquet': '1',
       'in/day=b%20c/x.csv.gz': '2',
-      'in/day=1/y.ndjson.zst': '3',
+      'in/day=1/part=2/y.ndjson.zst': '3',
       'in/_tmp/z.csv': '4',
       'in/.hidden.csv': '5',
       'in/readme.txt': '6',
     }
     const found = (await sourceOf('in', files).source.pin([])).files
-    const told = found.map(({ format, compression, partition }) => [format, compression, partition.day])
+    // A folder that is named after no column of the schema says nothing of the rows.
+    const told = found.map(({ format, compression, partition }) => [format, compression, ...Object.entries(partition).flat()])
     expect(told.sort()).toEqual([
-      ['csv', 'gzip', 'b c'],
-      ['ndjson', 'zstd', '1'],
-      ['parquet', 'none', '2026-01-01'],
+      ['csv', 'gzip', 'day', 'b c'],
+      ['ndjson', 'zstd', 'day', '1'],
+      ['parquet', 'none', 'day', '2026-01-01'],
     ])
   })
 
