@@ -63,6 +63,17 @@ describe('a file that holds something else', () => {
     expect(await project.line('plan')).toMatchObject({ stale: [] })
   })
 
+  it('leaves no closing row behind what was closed for a while', async () => {
+    const project = new Living({ a: csv('01-05 ada 1') }, TWO_DAYS)
+    await project.until('01-10')
+    project.put('a', csv('01-01 bob 1'))
+    const range = ['--from', '2026-01-07T00:00:00Z', '--to', '2026-01-08T00:00:00Z']
+    expect(await project.quern('backfill', 'orders_daily', ...range)).toMatchObject({ code: 0 })
+    expect(byKey(await project.rows())).toMatchObject({ 'ada 01-06': { orders_2d: 1 }, 'ada 01-07': { orders_2d: 0 } })
+    expect(await project.until('01-10')).toMatchObject({ outcome: 'committed' })
+    expect(await project.rows()).toEqual(await project.truth())
+  })
+
   it('is repaired by a run what a backfill has not reached', async () => {
     const project = new Living({ a: csv('01-05 ada 1', '01-20 ada 3') }, TWO_DAYS)
     await project.until('01-23')

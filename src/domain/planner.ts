@@ -10,7 +10,7 @@ import { countText, goneReason, staleReason, unchangedReason } from './planWords
 import type { CutoffRange, CutoffRanges } from './ranges.ts'
 import { AFTER_ALL, ALL, BEFORE_ALL, hull, intersect, isEmpty, NONE, subtract, union } from './ranges.ts'
 import type { Retraction } from './retractions.ts'
-import { closingCutoffs, countedOf, leftWithClosing, replacedFiles, retractionOf } from './retractions.ts'
+import { closingCutoffs, countedOf, leftWithClosing, replacedFiles, retractionOf, withClosings } from './retractions.ts'
 import { identityOf } from './source.ts'
 import type { Instant } from './time.ts'
 import { gridCeil, gridFloor } from './time.ts'
@@ -30,7 +30,7 @@ export function planRun(request: PlanRequest): Plan {
   const published = basis.kind === 'extend' ? basis.published : NONE
   const through = lastDue(request)
   const due = intersect(subtract([{ from: BEFORE_ALL, to: through + set.every }], published), only ? [only] : ALL)
-  const changeable = changeableCutoffs(set, published, through, only)
+  const changeable = withClosings(request, published, changeableCutoffs(set, published, through, only))
 
   const freshBatches = fresh ? [{ ...fresh.batch, except: published }] : []
   const repairs = [...changes.batches, ...freshBatches].map(batch => repairOf(request, batch, changeable))

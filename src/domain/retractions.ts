@@ -5,7 +5,7 @@ import type { FeatureSet } from './featureSet.ts'
 import type { Member } from './inputChanges.ts'
 import type { PlanRequest } from './plan.ts'
 import type { CutoffRanges } from './ranges.ts'
-import { ALL, hull, intersect, subtract, union } from './ranges.ts'
+import { ALL, hull, intersect, isEmpty, subtract, union } from './ranges.ts'
 import { identityOf } from './source.ts'
 import type { Instant } from './time.ts'
 
@@ -39,7 +39,12 @@ export interface Retraction extends Replaced {
 
 export function retractionOf(set: FeatureSet, replaced: Replaced, published: CutoffRanges, changeable: CutoffRanges): Retraction {
   const wrong = intersect(intersect(replaced.only, published), cutoffsChangedBy(set, replaced.file.span))
-  return { ...replaced, stale: intersect(wrong, changeable), left: subtract(wrong, changeable) }
+  const stale = intersect(wrong, changeable)
+  return {
+    ...replaced,
+    stale,
+    left: subtract(wrong, changeable),
+  }
 }
 
 /** The cutoffs where a file goes on to count, and the one after each stretch of them, where what it held is closed. */
@@ -48,12 +53,34 @@ export function leftWithClosing({ every }: FeatureSet, { left }: Retraction, sta
   return intersect(union(closed), standing)
 }
 
+/**
+ * The changeable cutoffs, and where what a former file held was closed behind them: when the rows before go, the closing row goes
+ * with them.
+ */
+export function withClosings(
+  request: Pick<PlanRequest, 'set' | 'basis'>,
+  published: CutoffRanges,
+  changeable: CutoffRanges,
+): CutoffRanges {
+  const { set, basis } = request
+  const behind = basis.formers.map(({ only }) => closedBehind(set, only, changeable, published))
+  const more = union(changeable, ...behind)
+  return isEmpty(subtract(more, changeable)) ? changeable : withClosings(request, published, more)
+}
+
+/** The cutoffs of `wanted` that follow a stretch of `counted` which ends within `gone`. */
+function closedBehind({ every }: FeatureSet, counted: CutoffRanges, gone: CutoffRanges, wanted: CutoffRanges): CutoffRanges {
+  const ends = counted.map(({ to }) => to).filter(to => holds(gone, to - every) && holds(wanted, to))
+  return union(ends.map(from => ({ from, to: from + every })))
+}
+
+const holds = (ranges: CutoffRanges, cutoff: Instant): boolean => ranges.some(({ from, to }) => from <= cutoff && cutoff < to)
+
 /** Where rows end to count that were taken back, but for those whose windows end there anyway. */
 export function closingCutoffs(set: FeatureSet, formers: readonly FormerFile[], computed: CutoffRanges): Instant[] {
   const ends = formers.flatMap(({ file, only }) => {
     const last = set.source.rowKey ? undefined : hull(cutoffsHeldBy(set, file.span))?.to
     return only.map(({ to }) => to).filter(to => last === undefined || to < last)
   })
-  const within = (cutoff: Instant): boolean => computed.some(({ from, to }) => from <= cutoff && cutoff < to)
-  return [...new Set(ends)].filter(within).sort((a, b) => (a < b ? -1 : 1))
+  return [...new Set(ends)].filter(end => holds(computed, end)).sort((a, b) => (a < b ? -1 : 1))
 }

@@ -3,6 +3,8 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { DuckDBInstance } from '@duckdb/node-api'
 import type { Cell, Row } from '../oracle/naive.ts'
 
+let tables = 0
+
 let opened: Promise<DuckDBConnection> | undefined
 
 export async function duckdb(): Promise<DuckDBConnection> {
@@ -24,14 +26,17 @@ export async function writeParquet(
   const connection = await duckdb()
   const names = Object.keys(columns)
   const definition = names.map(name => `"${name}" ${columns[name]}`).join(', ')
-  await connection.run(`CREATE OR REPLACE TEMP TABLE kit (${definition})`)
+  // One of its own: a test that ran out of time may still be at work beside the next.
+  const table = `kit_${tables++}`
+  await connection.run(`CREATE TEMP TABLE ${table} (${definition})`)
   for (let at = 0; at < rows.length; at += 500) {
     const values = rows
       .slice(at, at + 500)
       .map(row => `(${names.map(name => cellSql(row[name] ?? null, columns[name]!)).join(', ')})`)
-    await connection.run(`INSERT INTO kit VALUES ${values.join(', ')}`)
+    await connection.run(`INSERT INTO ${table} VALUES ${values.join(', ')}`)
   }
-  await connection.run(`COPY kit TO '${path.replaceAll("'", "''")}' (FORMAT parquet${options})`)
+  await connection.run(`COPY ${table} TO '${path.replaceAll("'", "''")}' (FORMAT parquet${options})`)
+  await connection.run(`DROP TABLE ${table}`)
 }
 
 function cellSql(cell: Cell, type: string): string {
