@@ -40,11 +40,8 @@ export interface Retraction extends Replaced {
 export function retractionOf(set: FeatureSet, replaced: Replaced, published: CutoffRanges, changeable: CutoffRanges): Retraction {
   const wrong = intersect(intersect(replaced.only, published), cutoffsChangedBy(set, replaced.file.span))
   const stale = intersect(wrong, changeable)
-  return {
-    ...replaced,
-    stale,
-    left: subtract(wrong, changeable),
-  }
+  const closed = closedBehind(set, replaced.only, stale, changeable)
+  return { ...replaced, stale: union(stale, closed), left: subtract(wrong, changeable) }
 }
 
 /** The cutoffs where a file goes on to count, and the one after each stretch of them, where what it held is closed. */
