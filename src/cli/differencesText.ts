@@ -1,5 +1,6 @@
 /** Differences between rows as people read them. */
-import type { Differences, Value } from '../domain/engine.ts'
+import type { Value } from '../domain/columnType.ts'
+import type { Differences } from '../domain/engine.ts'
 import type { TableColumn } from '../domain/tableStore.ts'
 import { cellText, counted, number } from './output.ts'
 

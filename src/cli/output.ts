@@ -1,7 +1,7 @@
 /** Results to stdout, everything else to stderr. */
 
 import { styleText } from 'node:util'
-import type { Value } from '../domain/engine.ts'
+import type { Value } from '../domain/columnType.ts'
 import { grouped } from '../domain/numberText.ts'
 import type { Instant } from '../domain/time.ts'
 import { formatInstant } from '../domain/time.ts'

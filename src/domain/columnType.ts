@@ -11,3 +11,8 @@ export const isNumeric = (type: ColumnType): boolean => isInteger(type) || isFlo
 export function typeName(type: ColumnType): string {
   return type.kind === 'decimal' ? `decimal(${type.precision},${type.scale})` : type.kind
 }
+
+/**
+ * A value of a table's row: int64 is a bigint, a timestamp an Instant, a decimal its exact digits, a date `2026-01-31`.
+ */
+export type Value = boolean | number | bigint | string | null

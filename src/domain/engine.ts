@@ -1,4 +1,5 @@
 /** The port to whatever computes: a plan in, staged Parquet files with statistics out; and a query in, rows out. */
+import type { Value } from './columnType.ts'
 import type { FeatureSet } from './featureSet.ts'
 import type { CutoffRange, CutoffRanges } from './ranges.ts'
 import type { Issue } from './schema.ts'
@@ -156,11 +157,6 @@ export interface InputColumns {
   /** Null where it cannot be known before reading. */
   rows: number | null
 }
-
-/**
- * A value of a table's row: int64 is a bigint, a timestamp an Instant, a decimal its exact digits, a date `2026-01-31`.
- */
-export type Value = boolean | number | bigint | string | null
 
 /** Rows by column: `columns[i][j]` is the value of the query's i-th column in the j-th row. */
 export interface RowBatch {

@@ -1,11 +1,11 @@
-/** What a zod object says, read once into plain data: the fields of a row and the checks on them. */
-import type { ColumnType } from './columnType.ts'
+/** What a zod object says, read once into plain data: the fields of a row and what is asked of them. */
+import type { ColumnType, Value } from './columnType.ts'
 import type { Instant } from './time.ts'
 
 /** A check on a value that is neither null nor absent. Bounds are in the field's own terms; dates as Instants. */
 export type Check =
   | { kind: 'min' | 'max'; value: number | bigint; inclusive: boolean }
-  | { kind: 'minInstant' | 'maxInstant'; value: Instant }
+  | { kind: 'minInstant' | 'maxInstant'; value: Instant; inclusive: boolean }
   | { kind: 'multipleOf'; value: number | bigint }
   /** A finite number without a fraction. */
   | { kind: 'integer' }
@@ -13,35 +13,81 @@ export type Check =
   | { kind: 'safe' }
   /** Length in UTF-16 code units, as JavaScript counts it. */
   | { kind: 'minLength' | 'maxLength' | 'length'; value: number }
-  | { kind: 'startsWith' | 'endsWith' | 'includes'; value: string }
-  /** In the engine's dialect (RE2), proved to mean the same as the schema's expression. */
-  | { kind: 'pattern'; value: string }
-  | { kind: 'oneOf'; values: (string | number | boolean)[] }
-/** Text that is an ISO 8601 date and time as zod's `z.iso.datetime()` reads it. */
+  | { kind: 'startsWith' | 'endsWith'; value: string }
+  /** `from`: in code units, where the search begins. */
+  | { kind: 'includes'; value: string; from: number }
+  /** `re2`: the expression in the engine's dialect where it provably means the same; else only JavaScript can run it. */
+  | { kind: 'pattern'; pattern: RegExp; re2: string | undefined }
+  | { kind: 'oneOf'; values: (string | number | bigint | boolean)[] }
+
+/** A change of a text that the schema makes on its way. */
+export type Change = { kind: 'trim' | 'lowerCase' | 'upperCase' } | { kind: 'normalize'; form: 'NFC' | 'NFD' | 'NFKC' | 'NFKD' }
+
+/** One thing that a schema does with a value. */
+export type Step = Check | Change
+
+/**
+ * How a source decodes a value for zod. `any` is what the source has: of JSON and of nested types what they hold, of text the
+ * text.
+ */
+export type InputShape =
+  | { kind: 'boolean' | 'number' | 'bigint' | 'string' | 'date' | 'any' }
+  | { kind: 'array'; item: InputShape }
+  | { kind: 'tuple'; items: InputShape[]; rest: InputShape | undefined }
+  | { kind: 'object'; fields: Map<string, InputShape>; rest: InputShape | undefined }
+  | { kind: 'union'; options: InputShape[] }
 
 /** One column as the schema wants it. */
 export interface Field {
   name: string
+  /** Of the values that the schema gives out. */
   type: ColumnType
-  /** What zod is given: decides how a source decodes the column. */
-  input: 'boolean' | 'number' | 'bigint' | 'string' | 'date'
-  /** The schema accepts null. */
+  /** The column is text, each value JSON: of nested values, and where the schema accepts values of several types. */
+  isJson: boolean
+  /** What zod is given: decides how a source decodes the column. `any` where `shape` is nothing simpler. */
+  input: 'boolean' | 'number' | 'bigint' | 'string' | 'date' | 'any'
+  shape: InputShape
+  /** The schema accepts null, and gives out `whenNull`. */
   nullable: boolean
-  /** The schema accepts absence. */
+  /** The schema accepts absence, and gives out `whenAbsent`. */
   optional: boolean
+  /** Null, or what `.default()`, `.prefault()` and `.catch()` put in its place; as the column holds it. */
+  whenNull: Value
+  whenAbsent: Value
   /** `z.coerce.date()`: text and numbers become dates too. */
   coerce: boolean
   /** The text is an instant (`z.iso.datetime()`), so it can serve as event time. */
   instantText: boolean
-  checks: Check[]
+  /** All that is asked of a value of the type `input`, in its order; undefined where zod itself runs, see `byZod`. */
+  steps: Step[] | undefined
+  /** What is given out in place of a value that is refused: `.catch(...)`. Undefined where it is refused. */
+  caught: { value: Value } | undefined
+  /** What of the schema only zod itself can do, for people. Undefined where `steps` say it all. */
+  byZod: string | undefined
+  /** zod itself on one value, as `shape` decodes it; `undefined` is absence. */
+  parse(value: unknown): Parsed
   description?: string
 }
 
+/** What zod gives out, and the same as the column holds it. */
+export type Parsed = { ok: true; output: unknown; value: Value } | { ok: false }
+
+/** What becomes of a column that the schema does not name. */
+export type ExtraColumns =
+  | { kind: 'ignored' }
+  /** A row that has one is refused: `z.strictObject`. */
+  | { kind: 'refused' }
+  /** Judged and not kept: `.catchall(...)`. */
+  | { kind: 'judged'; field: (name: string) => Field }
+
 export interface RowSchema {
   fields: Field[]
+  extra: ExtraColumns
+  /** What only zod itself can say of a row whose columns have passed, for people: refinements of the object as a whole. */
+  wholeRow: string | undefined
   /** Changes exactly when a verdict or a stored value can change; descriptions do not count. */
   fingerprint: string
-  /** The zod object itself: judges rejected rows in its own words. */
+  /** The zod object itself, on a row as the fields' shapes decode it: judges in its own words. */
   validate(row: Record<string, unknown>): Verdict
 }
 
@@ -52,4 +98,9 @@ export interface Issue {
   message: string
 }
 
-export type Verdict = { ok: true } | { ok: false; issues: Issue[] }
+export type Verdict = { ok: true; row: Record<string, unknown> } | { ok: false; issues: Issue[] }
+
+/** Whether a column of accepted rows can hold nulls. */
+export function mayBeNull({ nullable, optional, whenNull, whenAbsent, byZod, caught }: Field): boolean {
+  return (nullable && whenNull === null) || (optional && whenAbsent === null) || byZod !== undefined || caught?.value === null
+}

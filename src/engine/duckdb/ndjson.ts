@@ -1,7 +1,8 @@
 /** NDJSON: parsed and judged row by row by zod itself, the valid rows kept in a table. */
 import { isUtf8 } from 'node:buffer'
 import type { DuckDBConnection } from '@duckdb/node-api'
-import type { RejectedRow, Value } from '../../domain/engine.ts'
+import type { Value } from '../../domain/columnType.ts'
+import type { RejectedRow } from '../../domain/engine.ts'
 import { DefinitionError } from '../../domain/errors.ts'
 import type { Field } from '../../domain/schema.ts'
 import type { PinnedFile } from '../../domain/source.ts'

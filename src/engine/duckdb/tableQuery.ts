@@ -1,6 +1,7 @@
 /** Rows of a table's version: the query in SQL, and its result as plain cells or as a file. */
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
-import type { Query, RowBatch, Value } from '../../domain/engine.ts'
+import type { Value } from '../../domain/columnType.ts'
+import type { Query, RowBatch } from '../../domain/engine.ts'
 import { checkCondition } from './condition.ts'
 import { sqlType } from './expressionSql.ts'
 import { fileList, identifier, literal } from './sql.ts'
