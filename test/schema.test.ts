@@ -29,20 +29,31 @@ describe('readSchema', () => {
 
   it('keeps bounds and lengths as checks', () => {
     const delay = fieldsOf(flight).find(field => field.name === 'delay')
-    expect(delay?.checks).toEqual([
+    expect(delay?.steps).toEqual([
+      { kind: 'integer' },
+      { kind: 'safe' },
       { kind: 'min', value: -1500, inclusive: true },
       { kind: 'max', value: 3000, inclusive: true },
     ])
   })
 
-  it('names every construct that is not supported, with its column', () => {
+  it('names what has no meaning in a table, with its column', () => {
     const read = readSchema(
-      z.object({ a: z.array(z.string()), b: z.string().trim(), c: z.string().refine(() => true), d: z.int() }),
+      z.object({
+        a: z.map(z.string(), z.string()),
+        b: z.array(z.symbol()),
+        c: z.string().transform(text => text.length),
+        d: z.int(),
+        e: z.int().min(5).max(4),
+        f: z.never(),
+      }),
     )
     expect('faults' in read && read.faults.map(({ column, message }) => `${column}: ${message}`)).toEqual([
-      'a: `z.array()` is not supported',
-      'b: the check `overwrite` is not supported',
-      'c: the check `custom` is not supported',
+      'a: `z.map()` has no meaning in a table',
+      'b: `z.symbol()` has no meaning in a table',
+      'c: `z.pipe()` cannot be a column',
+      'e: no value can satisfy it: at least 5 and at most 4',
+      'f: `z.never()` has no meaning in a table',
     ])
   })
 
@@ -66,10 +77,13 @@ describe('readSchema', () => {
 })
 
 describe('toRe2', () => {
-  it.each([/^[A-Z]{3}-\d+$/, /^(?:a|b)*c?$/, /^x{2,3}/])('keeps %s as it is', pattern => {
-    expect(toRe2(pattern)).toMatch(/./)
+  it.each([/^[A-Z]{3}-\d+$/, /^(?:a|b)*c?$/, /^x{2,3}/, /\bx/, /x/i, /^[^a]$/u])('translates %s', pattern => {
+    expect(toRe2(pattern)).toMatchObject({ pattern: expect.any(String), basicPlane: false })
   })
-  it.each([/(?=a)/, /(a)\1/, /\bx/, /x/i, /\p{L}/u, /^.$/, /é/, /[^a]/])('refuses %s', pattern => {
+  it.each([/^.$/, /[^a]/, /\S/])('translates %s for the basic plane', pattern => {
+    expect(toRe2(pattern)).toMatchObject({ basicPlane: true })
+  })
+  it.each([/(?=a)/, /(a)\1/, /\p{L}/u, /é/, /^a/m, /a/y, /((a{40}){40})/])('refuses %s', pattern => {
     expect(toRe2(pattern)).toBeUndefined()
   })
 })

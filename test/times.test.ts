@@ -3,8 +3,8 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
+import { instantOfText } from '../src/domain/zonedTime.ts'
 import { decoderOf, instantSql } from '../src/engine/duckdb/decode.ts'
-import { instantOfText } from '../src/engine/duckdb/zonedTime.ts'
 import { readSchema } from '../src/validation/readSchema.ts'
 import { documents, quern } from './kit/cli.ts'
 import { orders, project } from './kit/project.ts'
@@ -58,7 +58,7 @@ it('a text means the same instant in SQL and in JavaScript, in every zone and wi
   )
   for (const zone of ZONES) {
     const { value } = decoderOf(field!, { sql: 'x', type: 'TEXT' }, zone, 'a.csv')
-    const micros = await microsOf(texts, value)
+    const micros = await microsOf(texts, value!)
     const apart = texts.map((text, at) => [zone, text, micros[at], instantOfText(text, zone) ?? null] as const)
     expect(apart.filter(([, , sql, js]) => sql !== js)).toEqual([])
     expect(micros.filter(one => one !== null).length).toBeGreaterThan(500)
@@ -80,7 +80,7 @@ it('so do generated texts', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(text, { minLength: 50, maxLength: 200 }), fc.constantFrom(...ZONES), async (texts, zone) => {
       const { value } = decoderOf(field!, { sql: 'x', type: 'TEXT' }, zone, 'a.csv')
-      const micros = await microsOf(texts, value)
+      const micros = await microsOf(texts, value!)
       expect(texts.map((one, at) => [one, micros[at]])).toEqual(texts.map(one => [one, instantOfText(one, zone) ?? null]))
     }),
     { numRuns: cases(10, 200) },

@@ -83,7 +83,7 @@ function checkChoice(
   report: (fault: TypeFault) => void,
 ): void {
   if (left.op !== 'column' || right.op !== 'literal' || typeof right.value !== 'string') return
-  const check = fields.get(left.name)?.checks.find(({ kind }) => kind === 'oneOf')
+  const check = fields.get(left.name)?.steps?.find(({ kind }) => kind === 'oneOf')
   const options = check?.kind === 'oneOf' ? check.values.map(String) : undefined
   if (!options || options.includes(right.value)) return
   report({

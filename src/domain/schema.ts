@@ -6,19 +6,26 @@ import type { Instant } from './time.ts'
 export type Check =
   | { kind: 'min' | 'max'; value: number | bigint; inclusive: boolean }
   | { kind: 'minInstant' | 'maxInstant'; value: Instant; inclusive: boolean }
+  /** Of numbers: the quotient is within 4 epsilons of an integer, relative to its size if that is above 1. Of bigints: exactly. */
   | { kind: 'multipleOf'; value: number | bigint }
   /** A finite number without a fraction. */
   | { kind: 'integer' }
   /** Within [-(2^53 - 1), 2^53 - 1]. */
   | { kind: 'safe' }
-  /** Length in UTF-16 code units, as JavaScript counts it. */
-  | { kind: 'minLength' | 'maxLength' | 'length'; value: number }
+  /** zod counts code points from 4.6 on, and UTF-16 code units before. */
+  | { kind: 'minLength' | 'maxLength' | 'length'; value: number; unit: 'codePoint' | 'codeUnit' }
   | { kind: 'startsWith' | 'endsWith'; value: string }
   /** `from`: in code units, where the search begins. */
   | { kind: 'includes'; value: string; from: number }
-  /** `re2`: the expression in the engine's dialect where it provably means the same; else only JavaScript can run it. */
-  | { kind: 'pattern'; pattern: RegExp; re2: string | undefined }
+  /** As JavaScript runs it, from the text's start. `re2`: in RE2's dialect, where there is a form that provably means the same. */
+  | { kind: 'pattern'; pattern: RegExp; re2: Re2 | undefined }
   | { kind: 'oneOf'; values: (string | number | bigint | boolean)[] }
+
+export interface Re2 {
+  pattern: string
+  /** It means the same only for texts of the basic plane: JavaScript sees other characters as two. */
+  basicPlane: boolean
+}
 
 /** A change of a text that the schema makes on its way. */
 export type Change = { kind: 'trim' | 'lowerCase' | 'upperCase' } | { kind: 'normalize'; form: 'NFC' | 'NFD' | 'NFKC' | 'NFKD' }
@@ -31,10 +38,13 @@ export type Step = Check | Change
  * text.
  */
 export type InputShape =
-  | { kind: 'boolean' | 'number' | 'bigint' | 'string' | 'date' | 'any' }
+  /** `coerce`: other types are given as they are, and a text that is an instant is a date. */
+  | { kind: 'boolean' | 'number' | 'bigint' | 'string' | 'date'; coerce?: true }
+  | { kind: 'any' }
   | { kind: 'array'; item: InputShape }
   | { kind: 'tuple'; items: InputShape[]; rest: InputShape | undefined }
-  | { kind: 'object'; fields: Map<string, InputShape>; rest: InputShape | undefined }
+  /** `absent`: members whose null is absence, since the schema takes absence and no null. */
+  | { kind: 'object'; fields: Map<string, InputShape>; absent: Set<string>; rest: InputShape | undefined }
   | { kind: 'union'; options: InputShape[] }
 
 /** One column as the schema wants it. */
@@ -54,7 +64,7 @@ export interface Field {
   /** Null, or what `.default()`, `.prefault()` and `.catch()` put in its place; as the column holds it. */
   whenNull: Value
   whenAbsent: Value
-  /** `z.coerce.date()`: text and numbers become dates too. */
+  /** `z.coerce`: values of other types are accepted, by zod's rules; a text that is an instant is a date. */
   coerce: boolean
   /** The text is an instant (`z.iso.datetime()`), so it can serve as event time. */
   instantText: boolean
@@ -75,10 +85,8 @@ export type Parsed = { ok: true; output: unknown; value: Value } | { ok: false }
 /** What becomes of a column that the schema does not name. */
 export type ExtraColumns =
   | { kind: 'ignored' }
-  /** A row that has one is refused: `z.strictObject`. */
-  | { kind: 'refused' }
-  /** Judged and not kept: `.catchall(...)`. */
-  | { kind: 'judged'; field: (name: string) => Field }
+  /** Judged and not kept. `refused`: every value is, as by `z.strictObject`; else as `.catchall(...)` says. */
+  | { kind: 'refused' | 'judged'; field: (name: string) => Field }
 
 export interface RowSchema {
   fields: Field[]

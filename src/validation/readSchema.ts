@@ -1,13 +1,11 @@
-/** Reads a zod object into a row schema: fields, checks and a fingerprint. What is not supported is named, never ignored. */
+/** Reads a zod object into a row schema: fields, checks and a fingerprint. What has no meaning in a table is named, never ignored. */
 import { createHash } from 'node:crypto'
-import type { ColumnType } from '../domain/columnType.ts'
-import type { Check, Field, RowSchema, Verdict } from '../domain/schema.ts'
-import { readChecks } from './readChecks.ts'
-import type { ZodDef, ZodLike } from './zodLike.ts'
-
-interface SafeParser {
-  safeParse(row: unknown): { success: boolean; error?: { issues: { path: PropertyKey[]; code: string; message: string }[] } }
-}
+import type { ExtraColumns, Field, Issue, RowSchema, Verdict } from '../domain/schema.ts'
+import { storedValue } from './outputs.ts'
+import type { FieldFault } from './readField.ts'
+import { readField } from './readField.ts'
+import type { ZodLike } from './zodLike.ts'
+import { isZod } from './zodLike.ts'
 
 export interface SchemaFault {
   column?: string
@@ -15,148 +13,118 @@ export interface SchemaFault {
   hint: string
 }
 
-const SUPPORTED =
-  'Supported are strings, numbers, integers, bigints, booleans, dates, z.coerce.date(), z.iso.datetime(), enums, literals, nullable and optional, with their bounds, lengths, patterns, startsWith, endsWith and includes.'
-
-export function readSchema(object: unknown): { schema: RowSchema } | { faults: SchemaFault[] } {
-  if (!isZod(object) || object._zod.def.type !== 'object') {
+export function readSchema(given: unknown): { schema: RowSchema } | { faults: SchemaFault[] } {
+  const object = isZod(given) ? unwrapped(given) : undefined
+  if (object?._zod.def.type !== 'object') {
     return { faults: [{ message: 'the schema is no zod object', hint: 'Write `z.object({ ... })`, of zod 4.' }] }
   }
   const { def } = object._zod
+  const alone = (name: string, column: ZodLike): ZodLike => objectOf(object, { [name]: column })
   const faults: SchemaFault[] = []
-  for (const check of def.checks ?? []) {
-    faults.push({ message: `\`${check._zod.def.check}\` on the object as a whole is not supported`, hint: SUPPORTED })
-  }
-  if (def.catchall && def.catchall._zod.def.type !== 'unknown') {
-    faults.push({
-      message: 'strict objects and `catchall` are not supported: extra columns are ignored',
-      hint: 'Write `z.object({ ... })`.',
-    })
-  }
   const fields: Field[] = []
   for (const [name, column] of Object.entries(def.shape ?? {})) {
-    const read = readField(name, column)
-    if ('fault' in read) faults.push({ column: name, message: read.fault, hint: SUPPORTED })
+    const read = name === '__proto__' ? UNNAMEABLE : readField(name, column, alone)
+    if ('fault' in read) faults.push({ column: name, ...read.fault })
     else fields.push(read)
   }
-  if (faults.length > 0) return { faults }
+  const changes = (def.checks ?? []).some(check => check._zod.def.check === 'overwrite')
+  if (changes)
+    faults.push({
+      message: 'the object as a whole is changed, which no column can follow',
+      hint: 'Change its columns one by one.',
+    })
+  const extra = extraColumns(def.catchall, alone)
+  if ('fault' in extra) faults.push({ ...extra.fault, message: `catchall: ${extra.fault.message}` })
+  if (faults.length > 0 || 'fault' in extra) return { faults }
+  const wholeRow = (def.checks ?? []).length > 0 ? 'a refinement of the whole row' : undefined
   return {
     schema: {
       fields,
+      extra,
+      wholeRow,
       fingerprint: fingerprintOf(fields),
-      validate: row => verdictOf(object as unknown as SafeParser, row),
+      validate: row => verdictOf(given as ZodLike, fields, row),
     },
   }
 }
 
-function isZod(value: unknown): value is ZodLike {
-  return typeof value === 'object' && value !== null && '_zod' in value
+const UNNAMEABLE: { fault: FieldFault } = {
+  fault: { message: 'no column can be called `__proto__`', hint: 'JavaScript keeps the name for itself: rename the column.' },
 }
 
-function verdictOf(parser: SafeParser, row: Record<string, unknown>): Verdict {
-  const { success, error } = parser.safeParse(row)
-  if (success) return { ok: true }
-  return {
-    ok: false,
-    issues: error!.issues.map(({ path, code, message }) => ({ path: path.map(String).join('.'), code, message })),
+/** `z.object(...).readonly()` is the object. */
+function unwrapped(schema: ZodLike): ZodLike {
+  const { def } = schema._zod
+  return def.type === 'readonly' && def.innerType ? unwrapped(def.innerType) : schema
+}
+
+/** An object of other columns, made by the same copy of zod. */
+function objectOf(object: ZodLike, shape: Record<string, ZodLike>): ZodLike {
+  const Class = object.constructor as new (def: object) => ZodLike
+  return new Class({ type: 'object', shape })
+}
+
+function extraColumns(
+  catchall: ZodLike | undefined,
+  alone: (name: string, column: ZodLike) => ZodLike,
+): ExtraColumns | { fault: FieldFault } {
+  const type = catchall?._zod.def.type
+  if (catchall === undefined || type === 'unknown' || type === 'any') return { kind: 'ignored' }
+  if (type === 'never') return { kind: 'refused', field: forbidden }
+  const read = readField('catchall', catchall, alone)
+  return 'fault' in read ? read : { kind: 'judged', field: name => ({ ...read, name }) }
+}
+
+/** A column that a row must not have. */
+const forbidden = (name: string): Field => ({
+  name,
+  type: { kind: 'string' },
+  isJson: true,
+  input: 'any',
+  shape: { kind: 'any' },
+  nullable: false,
+  optional: true,
+  whenNull: null,
+  whenAbsent: null,
+  coerce: false,
+  instantText: false,
+  steps: [{ kind: 'oneOf', values: [] }],
+  caught: undefined,
+  byZod: undefined,
+  parse: () => ({ ok: false }),
+})
+
+function verdictOf(schema: ZodLike, fields: readonly Field[], row: Record<string, unknown>): Verdict {
+  let result: ReturnType<ZodLike['safeParse']>
+  try {
+    result = schema.safeParse(row)
+  } catch (error) {
+    const { name, message } = error instanceof Error ? error : new Error(String(error))
+    return { ok: false, issues: [{ path: '', code: 'exception', message: `The schema itself fails: ${name}: ${message}` }] }
   }
+  if (!result.success) {
+    const { issues } = result.error
+    return { ok: false, issues: issues.map(({ path, code, message }) => ({ path: path.map(String).join('.'), code, message })) }
+  }
+  const output = result.data as Record<string, unknown>
+  const unheld = fields.filter(field => storedValue(field, output[field.name]) === undefined)
+  if (unheld.length > 0) return { ok: false, issues: unheld.map(field => unheldIssue(field, output[field.name])) }
+  return { ok: true, row: output }
+}
+
+/** What zod accepts and the table's column cannot hold. */
+function unheldIssue({ name, type }: Field, value: unknown): Issue {
+  if (type.kind === 'int64' && (typeof value === 'bigint' || typeof value === 'number'))
+    return { path: name, code: 'int64_range', message: 'Outside of what 64-bit integers hold' }
+  const what = typeof value === 'bigint' || typeof value === 'number' ? String(value) : `a ${typeof value}`
+  return { path: name, code: 'unstorable', message: `The schema gives out ${what}, which a column of its type cannot hold` }
 }
 
 function fingerprintOf(fields: readonly Field[]): string {
   const meaning = fields.map(({ description: _, ...field }) => field)
-  const json = JSON.stringify(meaning, (_, value) => (typeof value === 'bigint' ? `${value}n` : value))
-  return createHash('sha256').update(json).digest('hex')
-}
-
-function readField(name: string, column: ZodLike): Field | { fault: string } {
-  let nullable = false
-  let optional = false
-  let inner = column
-  while (inner._zod.def.innerType && ['nullable', 'optional', 'readonly'].includes(inner._zod.def.type)) {
-    if (inner._zod.def.type === 'nullable') nullable = true
-    if (inner._zod.def.type === 'optional') optional = true
-    inner = inner._zod.def.innerType
-  }
-  const { def } = inner._zod
-  const kind = kindOf(def)
-  if (!kind) return { fault: `\`z.${def.type}()\`${def.format ? ` (${def.format})` : ''} is not supported` }
-  if (def.coerce && def.type !== 'date') return { fault: `\`z.coerce.${def.type}()\` is not supported` }
-  const checks = readChecks(def)
-  if ('fault' in checks) return checks
-  const description = column.description ?? inner.description
-  return {
-    name,
-    type: kind.type,
-    input: kind.input,
-    nullable,
-    optional,
-    coerce: def.coerce === true,
-    instantText: def.type === 'string' && def.format === 'datetime' && def.local !== true,
-    checks: [...kind.checks, ...checks.checks],
-    ...(description === undefined ? {} : { description }),
-  }
-}
-
-interface Kind {
-  type: ColumnType
-  input: Field['input']
-  checks: Check[]
-}
-
-const between = (min: number | bigint, max: number | bigint): Check[] => [
-  { kind: 'min', value: min, inclusive: true },
-  { kind: 'max', value: max, inclusive: true },
-]
-
-function kindOf(def: ZodDef): Kind | undefined {
-  switch (def.type) {
-    case 'boolean':
-      return { type: { kind: 'boolean' }, input: 'boolean', checks: [] }
-    case 'date':
-      return { type: { kind: 'timestamp' }, input: 'date', checks: [] }
-    case 'string':
-      return { type: { kind: 'string' }, input: 'string', checks: [] }
-    case 'bigint':
-      return def.format === undefined || def.format === 'int64'
-        ? { type: { kind: 'int64' }, input: 'bigint', checks: [] }
-        : undefined
-    case 'number':
-      return numberKind([def.format, ...(def.checks ?? []).map(check => check._zod.def.format)])
-    case 'enum':
-      return choice(Object.entries(def.entries ?? {}).flatMap(([key, value]) => (isReverse(def.entries!, key) ? [] : [value])))
-    case 'literal':
-      return choice(def.values ?? [])
-    default:
-      return undefined
-  }
-}
-
-/** A numeric TypeScript enum also maps its values back to its names. */
-function isReverse(entries: Record<string, string | number>, key: string): boolean {
-  return typeof entries[entries[key]!] === 'number' && String(entries[entries[key]!]) === key
-}
-
-function numberKind(formats: (string | undefined)[]): Kind | undefined {
-  const known = formats.filter(format => format !== undefined)
-  const integer: Check = { kind: 'integer' }
-  if (known.length === 0 || known.every(format => format === 'float64'))
-    return { type: { kind: 'double' }, input: 'number', checks: [] }
-  if (known.includes('int32'))
-    return { type: { kind: 'int32' }, input: 'number', checks: [integer, ...between(-(2 ** 31), 2 ** 31 - 1)] }
-  if (known.includes('uint32')) return { type: { kind: 'int64' }, input: 'number', checks: [integer, ...between(0, 2 ** 32 - 1)] }
-  if (known.includes('safeint')) return { type: { kind: 'int64' }, input: 'number', checks: [] }
-  return undefined
-}
-
-function choice(values: readonly unknown[]): Kind | undefined {
-  const oneOf = (kind: 'string' | 'double' | 'boolean', input: Field['input']): Kind => ({
-    type: { kind },
-    input,
-    checks: [{ kind: 'oneOf', values: values as (string | number | boolean)[] }],
+  const json = JSON.stringify(meaning, (_, value) => {
+    if (typeof value === 'bigint') return `${value}n`
+    return value instanceof RegExp || typeof value === 'function' ? String(value) : value
   })
-  if (values.length === 0) return undefined
-  if (values.every(value => typeof value === 'string')) return oneOf('string', 'string')
-  if (values.every(value => typeof value === 'number')) return oneOf('double', 'number')
-  if (values.every(value => typeof value === 'boolean')) return oneOf('boolean', 'boolean')
-  return undefined
+  return createHash('sha256').update(json).digest('hex')
 }

@@ -1,7 +1,7 @@
 /** What differs between two tables of rows with keys, in SQL. */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { isNumeric } from '../../domain/columnType.ts'
 import type { Value } from '../../domain/columnType.ts'
+import { isNumeric } from '../../domain/columnType.ts'
 import type { Comparison, Differences } from '../../domain/engine.ts'
 import { PRECISION } from '../../domain/featureSet.ts'
 import type { TableColumn } from '../../domain/tableStore.ts'

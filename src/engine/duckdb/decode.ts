@@ -1,10 +1,11 @@
 /** How a source's physical column becomes a value of the schema's type: in SQL for every row, in JavaScript for what zod sees. */
+import { isInteger } from '../../domain/columnType.ts'
 import { DataError } from '../../domain/errors.ts'
 import type { Field } from '../../domain/schema.ts'
-import { floorDiv } from '../../domain/time.ts'
+import { dateOf, decodeText, NUMBER_TEXT } from '../../validation/decodeShape.ts'
 import { sqlType } from './expressionSql.ts'
+import { holdsShape, naturalValue } from './natural.ts'
 import { literal } from './sql.ts'
-import { instantOfText } from './zonedTime.ts'
 
 /** A column as a group of files holds it. */
 export interface PhysicalColumn {
@@ -15,8 +16,11 @@ export interface PhysicalColumn {
 }
 
 export interface Decoder {
-  /** The value in the field's own type; null where the raw value is null or cannot be decoded. Never raises. */
-  value: string
+  /**
+   * What the schema's steps work on, in the engine's type for the field's input; null where the raw value is null or cannot be
+   * decoded. Never raises. Undefined where only JavaScript can decode.
+   */
+  value: string | undefined
   /** Of an instant: its microseconds, where they are cheaper than the value. */
   micros?: string
   /** Conditions, beside the schema's checks, under which a raw value that is not null is what the schema wants. */
@@ -44,11 +48,21 @@ export function decoderOf(field: Field, column: PhysicalColumn, zone: string | u
   )
 }
 
-const wanted = (field: Field): string =>
-  field.input === 'date' ? 'date' : field.type.kind === 'int64' ? `integer (${field.input})` : field.input
+function wanted({ input, type, shape }: Field): string {
+  if (input === 'any') return shape.kind === 'union' ? shape.options.map(({ kind }) => kind).join(' or ') : shape.kind
+  return input === 'date' ? 'date' : type.kind === 'int64' ? `integer (${input})` : input
+}
 
 function typedDecoder(field: Field, { sql, type }: PhysicalColumn, zone: string | undefined, where: string): Decoder | undefined {
-  const target = sqlType(field.type)
+  const known = type === 'TEXT' ? undefined : plainDecoder(field, { sql, type }, zone, where)
+  if (known) return known
+  // What is not of the type that the schema wants is shown to zod as what it is, where that can be right.
+  if (!field.coerce && !holdsShape(field.shape, type)) return undefined
+  const seen = naturalValue(field.shape, type, zone, `${where}: column \`${field.name}\``)
+  return { value: undefined, conditions: [], raw: sql, seen }
+}
+
+function plainDecoder(field: Field, { sql, type }: PhysicalColumn, zone: string | undefined, where: string): Decoder | undefined {
   switch (field.input) {
     case 'boolean':
       return type === 'BOOLEAN' ? { value: sql, conditions: [], raw: sql, seen: raw => raw } : undefined
@@ -58,18 +72,12 @@ function typedDecoder(field: Field, { sql, type }: PhysicalColumn, zone: string 
         return { value: `${sql}::VARCHAR`, conditions: [], raw: `${sql}::VARCHAR`, seen: raw => raw }
       return undefined
     case 'bigint':
-      if (!INTEGERS.has(type)) return undefined
-      return {
-        value: narrowed(sql, type, 'BIGINT'),
-        conditions: inRange(sql, type),
-        raw: sql,
-        seen: raw => BigInt(raw as bigint),
-      }
+      return bigintDecoder(field, sql, type)
     case 'number':
       if (INTEGERS.has(type)) {
         const wide = type === 'BIGINT' || type === 'UBIGINT'
         const conditions = wide && !boundsAreSafe(field) ? [`${sql} BETWEEN -${SAFE} AND ${SAFE}`] : []
-        return { value: narrowed(sql, type, target), conditions, raw: sql, seen: safeNumber }
+        return { value: narrowed(sql, type, workType(field)), conditions, raw: sql, seen: safeNumber }
       }
       if (type === 'DOUBLE' || type === 'FLOAT' || type.startsWith('DECIMAL')) {
         const double = type === 'DOUBLE' ? sql : `${sql}::DOUBLE`
@@ -78,8 +86,27 @@ function typedDecoder(field: Field, { sql, type }: PhysicalColumn, zone: string 
       return undefined
     case 'date':
       return dateDecoder(field, { sql, type }, zone, where)
+    case 'any':
+      return undefined
   }
 }
+
+const WHOLE = /^(HUGEINT|UHUGEINT|DECIMAL\(\d+,0\))$/
+
+function bigintDecoder(field: Field, sql: string, type: string): Decoder | undefined {
+  const seen = (raw: unknown): unknown => BigInt(raw as bigint)
+  if (field.type.kind === 'decimal') {
+    if (!INTEGERS.has(type) && !WHOLE.test(type)) return undefined
+    const conditions = INTEGERS.has(type) && type.startsWith('U') ? [] : [`${sql} BETWEEN 0 AND 18446744073709551615`]
+    return { value: `TRY_CAST(${sql} AS ${sqlType(field.type)})`, conditions, raw: sql, seen: raw => BigInt(String(raw)) }
+  }
+  if (WHOLE.test(type)) return { value: `TRY_CAST(${sql} AS BIGINT)`, conditions: [], raw: sql, seen: raw => BigInt(String(raw)) }
+  if (!INTEGERS.has(type)) return undefined
+  return { value: narrowed(sql, type, 'BIGINT'), conditions: inRange(sql, type), raw: sql, seen }
+}
+
+/** The engine's type in which a number is checked; a narrower one comes after the checks. */
+const workType = (field: Field): string => (field.type.kind === 'float' ? 'DOUBLE' : sqlType(field.type))
 
 function narrowed(sql: string, type: string, target: string): string {
   if (type === target) return sql
@@ -95,10 +122,7 @@ function inRange(sql: string, type: string): string[] {
 }
 
 function fromDouble(field: Field, double: string): { value: string; conditions: string[] } {
-  if (field.type.kind === 'double' || field.type.kind === 'float') {
-    const target = field.type.kind === 'float' ? `${double}::FLOAT` : double
-    return { value: target, conditions: [`isfinite(${double})`] }
-  }
+  if (!isInteger(field.type)) return { value: double, conditions: [`isfinite(${double})`] }
   return {
     value: `TRY_CAST(${double} AS ${sqlType(field.type)})`,
     conditions: [`${double} = trunc(${double})`, `${double} BETWEEN -${SAFE} AND ${SAFE}`],
@@ -108,7 +132,7 @@ function fromDouble(field: Field, double: string): { value: string; conditions: 
 /** The schema's own bounds keep every accepted value a safe integer. */
 function boundsAreSafe(field: Field): boolean {
   const within = (kind: 'min' | 'max'): boolean =>
-    field.checks.some(check => check.kind === kind && Math.abs(Number(check.value)) <= Number.MAX_SAFE_INTEGER)
+    field.steps?.some(step => step.kind === kind && Math.abs(Number(step.value)) <= Number.MAX_SAFE_INTEGER) === true
   return within('min') && within('max')
 }
 
@@ -140,9 +164,6 @@ function dateDecoder(field: Field, { sql, type }: PhysicalColumn, zone: string |
   }
 }
 
-/** Dates have milliseconds; what is finer is floored. */
-export const dateOf = (micros: bigint): Date => new Date(Number(floorDiv(micros, 1000n)))
-
 /** SQL for the instant of a physical date or timestamp; undefined where it has no offset and no zone is declared. */
 export function microsSql(sql: string, type: string, zone: string | undefined): string | undefined {
   if (type === 'TIMESTAMP WITH TIME ZONE') return `epoch_us(${sql})`
@@ -169,7 +190,6 @@ function zonedSql(local: string, zone: string): string {
   return `CASE WHEN ${comesOut(before!)} OR NOT ${comesOut(after!)} THEN ${before} ELSE ${after} END`
 }
 
-const NUMBER = '^-?[0-9]+(\\.[0-9]+)?([eE][+-]?[0-9]+)?$'
 const DATE = '[0-9]{4}-[0-9]{2}-[0-9]{2}'
 const MINUTE = `${DATE}[T ]([01][0-9]|2[0-3]):[0-5][0-9]`
 const SECOND = `${MINUTE}:[0-5][0-9](\\.[0-9]{1,9})?`
@@ -189,7 +209,7 @@ function localSql(text: string): string {
 
 /** Text of a CSV field or a folder's name, decoded strictly by the schema's type. What cannot be decoded zod sees as text. */
 function textDecoder(field: Field, sql: string, zone: string | undefined): Decoder {
-  const text = { raw: sql, seen: (raw: unknown): unknown => raw }
+  const text = { raw: sql, seen: (raw: unknown): unknown => decodeText(field.shape, String(raw), zone) }
   switch (field.input) {
     case 'string':
       return { value: sql, conditions: [], ...text }
@@ -197,60 +217,27 @@ function textDecoder(field: Field, sql: string, zone: string | undefined): Decod
       return {
         value: `CASE ${sql} WHEN 'true' THEN true WHEN 'false' THEN false END`,
         conditions: [`${sql} IN ('true', 'false')`],
-        raw: sql,
-        seen: raw => textValue(field, String(raw), zone),
+        ...text,
       }
-    case 'bigint':
+    case 'bigint': {
+      const target = field.type.kind === 'decimal' ? sqlType(field.type) : 'BIGINT'
+      const conditions = field.type.kind === 'decimal' ? [`NOT starts_with(${sql}, '-')`] : []
       return {
-        value: `CASE WHEN regexp_matches(${sql}, '^-?[0-9]+$') THEN TRY_CAST(${sql} AS BIGINT) END`,
-        conditions: [],
-        raw: sql,
-        seen: raw => textValue(field, String(raw), zone),
+        value: `CASE WHEN regexp_matches(${sql}, '^-?[0-9]+$') THEN TRY_CAST(${sql} AS ${target}) END`,
+        conditions,
+        ...text,
       }
+    }
     case 'number': {
-      const matched = `CASE WHEN regexp_matches(${sql}, '${NUMBER}') THEN ${sql} END`
-      const decoded = fromDouble(field, `TRY_CAST(${matched} AS DOUBLE)`)
-      return { ...decoded, raw: sql, seen: raw => textValue(field, String(raw), zone) }
+      const matched = `CASE WHEN regexp_matches(${sql}, '${NUMBER_TEXT}') THEN ${sql} END`
+      return { ...fromDouble(field, `TRY_CAST(${matched} AS DOUBLE)`), ...text }
     }
     case 'date': {
       const zoned = zone === undefined ? undefined : microsSql(`(${localSql(sql)})`, 'TIMESTAMP', zone)
       const value = zoned === undefined ? instantSql(sql) : `coalesce(${instantSql(sql)}, make_timestamptz(${zoned}))`
-      return { value, conditions: [], raw: sql, seen: raw => textValue(field, String(raw), zone) }
+      return { value, conditions: [], ...text }
     }
-  }
-}
-
-/** The same of one text in JavaScript. */
-export function textValue(field: Field, text: string | null, zone: string | undefined): unknown {
-  if (text === null) return null
-  switch (field.input) {
-    case 'string':
-      return text
-    case 'boolean':
-      return text === 'true' ? true : text === 'false' ? false : text
-    case 'bigint':
-      return /^-?\d+$/.test(text) ? BigInt(text) : text
-    case 'number':
-      return new RegExp(NUMBER).test(text) ? Number(text) : text
-    case 'date': {
-      const instant = instantOfText(text, zone)
-      if (instant !== undefined) return dateOf(instant)
-      // Left to itself `z.coerce.date()` would take what JavaScript guesses, in the zone of whatever machine this is.
-      return field.coerce ? new Unreadable(text) : text
-    }
-  }
-}
-
-/** A text that is no instant, as a date that is none: zod refuses it in its own words. */
-class Unreadable extends Date {
-  readonly #text: string
-
-  constructor(text: string) {
-    super(Number.NaN)
-    this.#text = text
-  }
-
-  override toString(): string {
-    return this.#text
+    case 'any':
+      return { value: undefined, conditions: [], ...text }
   }
 }

@@ -7,7 +7,9 @@ import { DefinitionError } from '../../domain/errors.ts'
 import type { Field } from '../../domain/schema.ts'
 import type { PinnedFile } from '../../domain/source.ts'
 import { fromDate, parseInstant } from '../../domain/time.ts'
-import { textValue } from './decode.ts'
+import { instantOfText } from '../../domain/zonedTime.ts'
+import { decodeJson, decodeText, parseJson } from '../../validation/decodeShape.ts'
+import { storedValue } from '../../validation/outputs.ts'
 import { RowColumns, sqlType } from './expressionSql.ts'
 import { bytesOf } from './fileBytes.ts'
 import { folderValue, unreadable } from './fileGroups.ts'
@@ -17,7 +19,6 @@ import type { ScanRequest } from './scanRequest.ts'
 import { timesOf } from './scanRequest.ts'
 import { literal } from './sql.ts'
 import { judge } from './verdict.ts'
-import { instantOfText } from './zonedTime.ts'
 
 const BATCH = 2048
 
@@ -110,7 +111,7 @@ function readLine(request: ScanRequest, file: PinnedFile, text: string): Read {
   const { source } = request
   let parsed: unknown
   try {
-    parsed = JSON.parse(text.replace(/^\ufeff/, ''), exactIntegers)
+    parsed = parseJson(text.replace(/^\ufeff/, ''))
   } catch (error) {
     // The parser counts lines within the text that it was given, which is one line.
     return malformed(text, (error as Error).message.replace(/ \(line \d+ column \d+\)$/, ''))
@@ -119,62 +120,50 @@ function readLine(request: ScanRequest, file: PinnedFile, text: string): Read {
   const seen: Record<string, unknown> = { ...parsed }
   for (const [name, value] of Object.entries(file.partition)) {
     const field = source.schema.fields.find(candidate => candidate.name === name)
-    if (field) seen[name] = textValue(field, folderValue(value), source.zone)
+    const folder = folderValue(value)
+    if (field) seen[name] = folder === null ? null : decodeText(field.shape, folder, source.zone)
   }
   /** Exact instants of date columns: a date itself has milliseconds. */
   const instants = new Map<string, bigint>()
   for (const field of source.schema.fields) decodeValue(field, seen, source.zone, instants)
-  const { issues, refusedByKey } = judge(request, seen, eventTime(request, seen, instants))
-  const values = source.schema.fields.map(field => instants.get(field.name) ?? plainValue(field, seen[field.name]))
+  const { issues, refusedByKey, row } = judge(request, seen, accepted => eventTime(request, accepted, instants))
+  if (!row) return { rejected: { raw: text, issues } }
+  const values = source.schema.fields.map(field => instants.get(field.name) ?? storedValue(field, row[field.name])!)
   if (issues.length === 0) return { values }
-  const rejected = { raw: text, issues }
-  return refusedByKey ? { values, rejected: { ...rejected, refusedByKey } } : { rejected }
+  return refusedByKey ? { values, rejected: { raw: text, issues, refusedByKey } } : { rejected: { raw: text, issues } }
 }
 
 /** Turns what JSON gives into what zod is shown. */
 function decodeValue(field: Field, seen: Record<string, unknown>, zone: string | undefined, instants: Map<string, bigint>): void {
   const { name } = field
+  if (!Object.hasOwn(seen, name)) return
   const value = seen[name]
-  if (value === null && !field.nullable && field.optional) delete seen[name]
-  else if (field.input === 'bigint' && typeof value === 'number' && Number.isInteger(value)) seen[name] = BigInt(value)
-  else if (field.input === 'date' && typeof value === 'string') {
-    // Left to itself JavaScript would read a time without an offset in the zone of whatever machine this is.
+  if (value === null && !field.nullable && field.optional) {
+    delete seen[name]
+    return
+  }
+  if (field.input === 'date' && field.steps && typeof value === 'string') {
     const instant = instantOfText(value, zone)
     if (instant !== undefined) instants.set(name, instant)
-    seen[name] = textValue(field, value, zone)
   }
+  seen[name] = decodeJson(field.shape, value, zone)
 }
 
 function malformed(raw: string, message: string): Read {
   return { rejected: { raw: beginningOf(raw), issues: [{ path: '', code: 'malformed', message }] } }
 }
 
-/** A 64-bit integer that a double cannot hold stays exact. `context` is what JSON.parse tells of a value's own text. */
-function exactIntegers(_: string, value: unknown, context?: { source?: string }): unknown {
-  const unsafe = typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? '')
-  return unsafe ? BigInt(context!.source!) : value
-}
-
-function plainValue(field: Field, value: unknown): Value {
-  if (value === null || value === undefined) return null
-  if (field.type.kind === 'timestamp') return instantOf(value) ?? null
-  if (field.type.kind === 'int64') return typeof value === 'number' && Number.isInteger(value) ? BigInt(value) : (value as Value)
-  return value as Value
-}
-
-function instantOf(value: unknown): bigint | undefined {
-  if (typeof value === 'string') return parseInstant(value)
-  const date = new Date(value as number | Date)
-  return Number.isNaN(date.getTime()) ? undefined : fromDate(date)
-}
-
 const UNIT = { s: 1e6, ms: 1e3, us: 1 } as const
 
-function eventTime({ source }: ScanRequest, seen: Record<string, unknown>, instants: Map<string, bigint>): bigint | undefined {
+function eventTime({ source }: ScanRequest, row: Record<string, unknown>, instants: Map<string, bigint>): bigint | undefined {
   const { column, unit } = source.eventTime
-  const value = seen[column]
+  const value = row[column]
   if (value === null || value === undefined) return undefined
-  if (unit === undefined) return instants.get(column) ?? instantOf(value)
+  if (unit === undefined)
+    return (
+      instants.get(column) ??
+      (value instanceof Date ? fromDate(value) : typeof value === 'string' ? parseInstant(value) : undefined)
+    )
   if (typeof value === 'bigint') return value * BigInt(UNIT[unit])
   const micros = Math.floor((value as number) * UNIT[unit])
   return Number.isFinite(micros) ? BigInt(micros) : undefined

@@ -3,7 +3,9 @@ import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
 import type { RejectedRow } from '../../domain/engine.ts'
 import type { Issue } from '../../domain/schema.ts'
 import type { PinnedFile } from '../../domain/source.ts'
-import type { DecodedGroup, Scan } from './scan.ts'
+import type { DecodedGroup } from './decodedGroup.ts'
+import { decodersOf, seenRow } from './judgeWholeRows.ts'
+import type { Scan } from './scan.ts'
 import { refusedSql } from './scan.ts'
 import type { ScanRequest } from './scanRequest.ts'
 import { judge } from './verdict.ts'
@@ -23,19 +25,18 @@ export async function readRejected(connection: DuckDBConnection, { request, grou
   }
 }
 
-function rejectedRow(request: ScanRequest, { decoders }: DecodedGroup, file: PinnedFile, row: DuckDBValue[]): RejectedRow {
+function rejectedRow(request: ScanRequest, decoded: DecodedGroup, file: PinnedFile, row: DuckDBValue[]): RejectedRow {
   const [position, t, raw, ...raws] = row
-  const seen: Record<string, unknown> = {}
-  let at = 0
-  for (const [field, decoder] of decoders) {
-    const value = plain(raws[at++]!)
-    if (value !== null) seen[field.name] = decoder.seen(value)
-    // A null is null where the schema accepts null or accepts neither, else absent.
-    else if (field.nullable || !field.optional) seen[field.name] = null
+  const seen = seenRow(decodersOf(decoded), raws)
+  const { issues, refusedByKey } = judge(request, seen, () => (t === null ? undefined : (t as bigint)))
+  return {
+    input: file.hash,
+    path: file.path,
+    row: BigInt(position as bigint) + 1n,
+    raw: String(raw),
+    issues: issues.length > 0 ? issues : [DISAGREEMENT],
+    ...(refusedByKey ? { refusedByKey } : {}),
   }
-  const verdict = judge(request, seen, t === null ? undefined : (t as bigint))
-  const issues = verdict.issues.length > 0 ? verdict.issues : [DISAGREEMENT]
-  return { input: file.hash, path: file.path, row: BigInt(position as bigint) + 1n, raw: String(raw), ...verdict, issues }
 }
 
 /** Should not be, and is kept rather than lost. */
@@ -43,8 +44,4 @@ const DISAGREEMENT: Issue = {
   path: '',
   code: 'disagreement',
   message: 'The compiled checks refuse what zod accepts: this is a defect of quern, please report the row and its schema',
-}
-
-function plain(value: DuckDBValue): unknown {
-  return value !== null && typeof value === 'object' ? String(value) : value
 }

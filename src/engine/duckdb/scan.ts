@@ -5,23 +5,19 @@ import { nearest } from '../../domain/nearest.ts'
 import type { Field } from '../../domain/schema.ts'
 import type { PinnedFile, SourceDefinition } from '../../domain/source.ts'
 import { EARLIEST_INSTANT, LATEST_INSTANT } from '../../domain/time.ts'
-import { checkSql } from './checksSql.ts'
 import { loadCsv } from './csv.ts'
-import type { Decoder } from './decode.ts'
 import { decoderOf } from './decode.ts'
+import type { DecodedGroup } from './decodedGroup.ts'
+import { fieldOf, fromSql } from './decodedGroup.ts'
 import { sqlType } from './expressionSql.ts'
 import type { FileGroup } from './fileGroups.ts'
 import { POSITION, parquetGroups } from './fileGroups.ts'
+import { judgeValues } from './judgeValues.ts'
+import { judgeWholeRows } from './judgeWholeRows.ts'
 import { loadNdjson } from './ndjson.ts'
-import type { FieldSql, ScanRequest, Times } from './scanRequest.ts'
+import type { ScanRequest, Times, ValueSql } from './scanRequest.ts'
 import { keyedSql, timesOf } from './scanRequest.ts'
 import { literal } from './sql.ts'
-
-/** A group of files with its decoders, by field. */
-export interface DecodedGroup {
-  group: FileGroup
-  decoders: Map<Field, Decoder>
-}
 
 export interface Scan {
   request: ScanRequest
@@ -58,6 +54,12 @@ export async function prepareScan(connection: DuckDBConnection, request: ScanReq
     groups.push(...decodedGroups(source, [group]))
     rejectedBefore += malformed
   }
+  for (const [at, decoded] of groups.entries()) {
+    request.signal.throwIfAborted()
+    await judgeValues(connection, decoded, at)
+    if (source.schema.wholeRow !== undefined)
+      await judgeWholeRows(connection, request, decoded, { at, valid: judgement(request, decoded).valid })
+  }
   const selects = groups.map(decoded => rowsSql(request, decoded))
   let rows = 0
   for (const { group } of groups) rows += await countRows(connection, group)
@@ -88,15 +90,23 @@ async function countRows(connection: DuckDBConnection, group: FileGroup): Promis
 }
 
 export function decodedGroups(source: SourceDefinition, groups: readonly FileGroup[]): DecodedGroup[] {
+  const { fields, extra } = source.schema
+  const known = new Set(fields.map(({ name }) => name))
   return groups.map(group => {
     const where = group.files[0]!.path
-    const decoders = new Map<Field, Decoder>()
-    for (const field of source.schema.fields) {
+    const decoded: DecodedGroup = { group, decoders: new Map(), extras: new Map(), judged: new Map(), refused: undefined }
+    for (const field of fields) {
       const column = group.columns.get(field.name)
-      if (column) decoders.set(field, decoderOf(field, column, source.zone, where))
+      if (column) decoded.decoders.set(field, decoderOf(field, column, source.zone, where))
       else if (!field.optional) throw missingColumn(field, group, where)
     }
-    return { group, decoders }
+    if (extra.kind === 'ignored') return decoded
+    for (const [name, column] of group.columns) {
+      if (known.has(name)) continue
+      const field = extra.field(name)
+      decoded.extras.set(field, decoderOf(field, column, source.zone, where))
+    }
+    return decoded
   })
 }
 
@@ -121,54 +131,58 @@ function missingColumn(field: Field, group: FileGroup, where: string): DataError
 /** One group's rows: those that the schema accepts, and all; and of the former the files that they stand in. */
 function rowsSql(request: ScanRequest, decoded: DecodedGroup): { valid: string; all: string; byFile: string } {
   const { values, times, valid } = judgement(request, decoded)
-  const all = `SELECT ${values.join(', ')}, ${times.t} AS __t, ${times.known} AS __known FROM ${decoded.group.from()}`
+  const columns = `${values.join(', ')}, ${times.t} AS __t, ${times.known} AS __known`
   // Bare conditions: the engine takes one after the other, each only over the rows that those before it have left.
-  const byFile = `SELECT ${decoded.group.file} AS __file, ${times.t} AS __t FROM ${decoded.group.from()} WHERE ${valid}`
-  return { valid: `${all} WHERE ${valid}`, all, byFile }
+  const accepted = (select: string): string => {
+    const { refused, group } = decoded
+    if (refused === undefined) return `SELECT ${select} FROM ${fromSql(decoded)} WHERE ${valid}`
+    const each = group.files.map(
+      file => `SELECT ${select} FROM ${fromSql(decoded, file)} WHERE ${valid} AND ${passesWhole(refused, group, file)}`,
+    )
+    return each.join(' UNION ALL ')
+  }
+  return {
+    valid: accepted(columns),
+    all: `SELECT ${columns} FROM ${fromSql(decoded)}`,
+    byFile: accepted(`${decoded.group.file} AS __file, ${times.t} AS __t`),
+  }
 }
 
-/** One file's refused rows: their position, `__t`, the row as JSON, and a column for each decoder. */
+const passesWhole = (refused: string, { files }: FileGroup, file: PinnedFile): string =>
+  `${POSITION} NOT IN (SELECT position FROM ${refused} WHERE file = ${files.indexOf(file)})`
+
+/** One file's refused rows: their position, `__t`, the row as JSON, and a column for each decoder, those of extra columns last. */
 export function refusedSql(request: ScanRequest, decoded: DecodedGroup, file: PinnedFile): string {
   const { values, times, valid } = judgement(request, decoded)
-  const { columns } = decoded.group
+  const { group, refused } = decoded
+  const decoders = [...decoded.decoders.values(), ...decoded.extras.values()]
+  const whole = refused === undefined ? valid : `${valid} AND ${passesWhole(refused, group, file)}`
   const inner = [
     POSITION,
-    ...[...columns.values()].map(({ sql }, at) => `${sql} AS __file${at}`),
-    ...[...decoded.decoders.values()].map((decoder, at) => `${decoder.raw} AS __raw${at}`),
+    ...[...group.columns.values()].map(({ sql }, at) => `${sql} AS __file${at}`),
+    ...decoders.map((decoder, at) => `${decoder.raw} AS __raw${at}`),
     ...values,
     `${times.t} AS __t`,
-    `(${valid}) AS __valid`,
+    `(${whole}) AS __valid`,
   ]
-  const row = [...columns.keys()].map((name, at) => `${literal(name)}, __file${at}`)
-  const raws = [...decoded.decoders.keys()].map((_, at) => `__raw${at}`)
+  const row = [...group.columns.keys()].map((name, at) => `${literal(name)}, __file${at}`)
+  const raws = decoders.map((_, at) => `__raw${at}`)
   return `SELECT ${[POSITION, '__t', `json_object(${row.join(', ')})::VARCHAR`, ...raws].join(', ')}
-    FROM (SELECT ${inner.join(', ')} FROM ${decoded.group.from(file)})
+    FROM (SELECT ${inner.join(', ')} FROM ${fromSql(decoded, file)})
     WHERE ((__valid AND ${keyedSql(request)}) IS TRUE) = false`
 }
 
 /** The values, the times, and the condition under which schema and times accept the row, all over physical columns. */
-function judgement({ source }: ScanRequest, { decoders }: DecodedGroup): { values: string[]; times: Times; valid: string } {
-  const sqlOf: FieldSql = field => decoders.get(field) ?? { value: `NULL::${sqlType(field.type)}` }
+function judgement({ source }: ScanRequest, decoded: DecodedGroup): { values: string[]; times: Times; valid: string } {
+  const { fields } = source.schema
+  const columns = new Map([...fields, ...decoded.extras.keys()].map(field => [field, fieldOf(decoded, field)]))
+  const sqlOf: ValueSql = field => columns.get(field)!
   const times = timesOf(source, sqlOf)
-  const conditions = source.schema.fields.flatMap(field => {
-    const decoder = decoders.get(field)
-    return decoder ? fieldConditions(field, decoder) : []
-  })
+  const conditions = [...columns.values()].flatMap(column => column.conditions)
   conditions.push(`${times.t} BETWEEN ${EARLIEST_INSTANT} AND ${LATEST_INSTANT}`)
   if (source.knownTime !== undefined) conditions.push(`${times.known} IS NOT NULL`)
-  const values = source.schema.fields.map((field, at) => `${sqlOf(field).value} AS c${at}`)
+  const values = fields.map((field, at) => `${sqlOf(field).value} AS c${at}`)
   return { values, times, valid: conditions.join(' AND ') }
-}
-
-function fieldConditions(field: Field, decoder: Decoder): string[] {
-  const conditions = [...decoder.conditions, ...field.checks.map(check => checkSql(check, decoder.value))]
-  const present = decoder.value === decoder.raw ? [] : [`${decoder.value} IS NOT NULL`]
-  if (field.nullable || field.optional) {
-    const all = [...present, ...conditions]
-    return all.length === 0 ? [] : [`(${decoder.raw} IS NULL OR (${all.join(' AND ')}))`]
-  }
-  // An instant's range holds no null.
-  return decoder.micros === undefined ? [`${decoder.value} IS NOT NULL`, ...conditions] : conditions
 }
 
 function emptySql(source: SourceDefinition): string {

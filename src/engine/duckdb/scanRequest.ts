@@ -1,6 +1,7 @@
 /** What is asked of a scan, and the SQL that follows from the source's definition alone. */
 import type { Progress, RejectedRow } from '../../domain/engine.ts'
 import type { Field } from '../../domain/schema.ts'
+import { mayBeNull } from '../../domain/schema.ts'
 import type { PinnedInputs, SourceDefinition } from '../../domain/source.ts'
 import { instantSql } from './decode.ts'
 import { RowColumns } from './expressionSql.ts'
@@ -20,8 +21,8 @@ export interface ScanRequest {
 /** The condition under which a decoded row belongs to an entity: the schema may let columns of the key be null. */
 export function keyedSql({ source, keys }: ScanRequest): string {
   const columns = new RowColumns(source.schema.fields)
-  const mayBeNull = source.schema.fields.filter(({ name, nullable, optional }) => keys.includes(name) && (nullable || optional))
-  return mayBeNull.map(({ name }) => `${columns.sql(name)} IS NOT NULL`).join(' AND ') || 'true'
+  const doubtful = source.schema.fields.filter(field => keys.includes(field.name) && mayBeNull(field))
+  return doubtful.map(({ name }) => `${columns.sql(name)} IS NOT NULL`).join(' AND ') || 'true'
 }
 
 export interface Times {
@@ -30,10 +31,10 @@ export interface Times {
 }
 
 /** SQL of a field's decoded value, and of its microseconds where these are at hand without it. */
-export type FieldSql = (field: Field) => { value: string; micros?: string }
+export type ValueSql = (field: Field) => { value: string; micros?: string }
 
 /** SQL of event time and known time, in microseconds. */
-export function timesOf(source: SourceDefinition, sqlOf: FieldSql): Times {
+export function timesOf(source: SourceDefinition, sqlOf: ValueSql): Times {
   const micros = (name: string, unit: string | undefined): string => {
     const field = source.schema.fields.find(candidate => candidate.name === name)!
     const { value, micros } = sqlOf(field)

@@ -1,39 +1,39 @@
 /** What zod, the event time and the key say of one row. */
 import type { Field, Issue } from '../../domain/schema.ts'
 import { EARLIEST_INSTANT, LATEST_INSTANT } from '../../domain/time.ts'
+import { isLocalTime } from '../../domain/zonedTime.ts'
 import type { ScanRequest } from './scanRequest.ts'
-import { isLocalTime } from './zonedTime.ts'
 
-/** zod's issues, then those of event time and key, which the schema knows nothing of. */
+/**
+ * zod's issues, then those of event time and key, which the schema knows nothing of. `timeOf` tells the event time of what zod
+ * gives out, in microseconds. `row`: that, where zod accepts.
+ */
 export function judge(
   { source, keys, setName }: ScanRequest,
   seen: Record<string, unknown>,
-  t: bigint | undefined,
-): { issues: Issue[]; refusedByKey?: boolean } {
+  timeOf: (row: Record<string, unknown>) => bigint | undefined,
+): { issues: Issue[]; refusedByKey?: boolean; row?: Record<string, unknown> } {
   const { fields } = source.schema
   const localTimes = source.zone === undefined ? fields.filter(field => lacksOffset(field, seen[field.name])) : []
   const verdict = source.schema.validate(seen)
   if (!verdict.ok) return { issues: [...localTimes.map(({ name }) => offsetIssue(name, seen[name])), ...verdict.issues] }
-  const wide = fields.filter(({ name, type }) => type.kind === 'int64' && leavesInt64(seen[name]))
-  if (wide.length > 0) {
-    return {
-      issues: wide.map(({ name }) => ({ path: name, code: 'int64_range', message: 'Outside of what 64-bit integers hold' })),
-    }
-  }
+  const { row } = verdict
+  const t = timeOf(row)
   const time = source.eventTime.column
   if (t === undefined) return { issues: [{ path: time, code: 'no_event_time', message: 'Event time is null or no instant' }] }
   if (t < EARLIEST_INSTANT || t > LATEST_INSTANT) {
     return { issues: [{ path: time, code: 'event_time_range', message: 'Event time lies outside the years 1 to 9999' }] }
   }
   const known = source.knownTime
-  if (known !== undefined && (seen[known] ?? null) === null) {
+  if (known !== undefined && (row[known] ?? null) === null) {
     return { issues: [{ path: known, code: 'no_known_time', message: 'Known time is null' }] }
   }
-  const nulls = keys.filter(key => (seen[key] ?? null) === null)
-  if (nulls.length === 0) return { issues: [] }
+  const nulls = keys.filter(key => (row[key] ?? null) === null)
+  if (nulls.length === 0) return { issues: [], row }
   return {
     issues: nulls.map(key => ({ path: key, code: 'null_key', message: `Null in the entity key of feature set ${setName}` })),
     refusedByKey: true,
+    row,
   }
 }
 
@@ -48,5 +48,3 @@ function offsetIssue(path: string, value: unknown): Issue {
     message: `\`${value}\` has no offset, and the source declares no zone: write zone: 'UTC' or another`,
   }
 }
-
-const leavesInt64 = (value: unknown): boolean => typeof value === 'bigint' && BigInt.asIntN(64, value) !== value

@@ -1,6 +1,6 @@
 /** Times in text, with their offset or in a zone. */
-import type { Instant } from '../../domain/time.ts'
-import { parseInstant } from '../../domain/time.ts'
+import type { Instant } from './time.ts'
+import { parseInstant } from './time.ts'
 
 const LOCAL = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)?$/
 

@@ -1,0 +1,72 @@
+/**
+ * What SQL cannot judge of a column zod judges: each distinct value once, before the scan, which then joins what zod said. A
+ * schema's functions are taken to depend on nothing but the value.
+ */
+import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
+import type { Value } from '../../domain/columnType.ts'
+import type { Field, Parsed } from '../../domain/schema.ts'
+import type { Decoder } from './decode.ts'
+import type { DecodedGroup } from './decodedGroup.ts'
+import { sqlType } from './expressionSql.ts'
+import { uncertainSql } from './fieldSql.ts'
+import { tableAppender } from './rowWriter.ts'
+import { identifier } from './sql.ts'
+import { count } from './tables.ts'
+
+/** Fills `decoded.judged`. `at` is the group's own number. */
+export async function judgeValues(connection: DuckDBConnection, decoded: DecodedGroup, at: number): Promise<void> {
+  const columns = [...decoded.decoders, ...decoded.extras]
+  for (const [place, [field, decoder]] of columns.entries()) {
+    const uncertain = uncertainSql(field, decoder)
+    if (uncertain === undefined) continue
+    const names = {
+      table: `judged_${at}_${place}`,
+      raw: identifier(`quern: raw ${place}`),
+      ok: identifier(`quern: ok ${place}`),
+      value: identifier(`quern: value ${place}`),
+    }
+    const values = `values_${at}_${place}`
+    await connection.run(`CREATE OR REPLACE TEMP TABLE ${values} AS
+      SELECT raw, row_number() OVER () AS id FROM (
+        SELECT DISTINCT ${decoder.raw} AS raw FROM ${decoded.group.from()} WHERE ${decoder.raw} IS NOT NULL AND (${uncertain}))`)
+    const isEverywhere = uncertain === 'true'
+    if (!isEverywhere && (await count(connection, `SELECT count(*) FROM ${values}`)) === 0) continue
+    await judge(connection, field, decoder, values)
+    await connection.run(`CREATE OR REPLACE TEMP TABLE ${names.table} AS
+      SELECT raw AS ${names.raw}, ok AS ${names.ok}, value AS ${names.value} FROM ${values} JOIN verdicts USING (id)`)
+    await connection.run(`DROP TABLE ${values}; DROP TABLE verdicts`)
+    decoded.judged.set(field, names)
+  }
+}
+
+/** The table `verdicts`: what zod says of each value. */
+async function judge(connection: DuckDBConnection, field: Field, decoder: Decoder, values: string): Promise<void> {
+  await connection.run(`CREATE OR REPLACE TEMP TABLE verdicts (id BIGINT, ok BOOLEAN, value ${sqlType(field.type)})`)
+  const appender = await tableAppender(connection, 'verdicts', [
+    { type: { kind: 'int64' } },
+    { type: { kind: 'boolean' } },
+    { type: field.type },
+  ])
+  const result = await connection.stream(`SELECT id, raw FROM ${values}`)
+  for (;;) {
+    const chunk = await result.fetchChunk()
+    if (!chunk || chunk.rowCount === 0) break
+    const rows = chunk.getRows()
+    const verdicts = rows.map(([, raw]) => parsed(field, decoder, raw!))
+    const stored = verdicts.map((verdict): Value => (verdict.ok ? verdict.value : null))
+    appender.append({
+      rows: rows.length,
+      columns: [rows.map(([id]) => id as bigint), verdicts.map(({ ok }) => ok), stored],
+    })
+  }
+  appender.close()
+}
+
+/** A function of the schema that fails refuses the value; the row's own verdict tells how. */
+function parsed(field: Field, decoder: Decoder, raw: DuckDBValue): Parsed {
+  try {
+    return field.parse(decoder.seen(raw))
+  } catch {
+    return { ok: false }
+  }
+}
