@@ -74,11 +74,13 @@ function plainDecoder(field: Field, { sql, type }: PhysicalColumn, zone: string 
     case 'bigint':
       return bigintDecoder(field, sql, type)
     case 'number':
-      if (INTEGERS.has(type)) {
-        const wide = type === 'BIGINT' || type === 'UBIGINT'
-        const conditions = wide && !boundsAreSafe(field) ? [`${sql} BETWEEN -${SAFE} AND ${SAFE}`] : []
-        return { value: narrowed(sql, type, workType(field)), conditions, raw: sql, seen: safeNumber }
-      }
+      if (INTEGERS.has(type))
+        return {
+          value: narrowed(sql, type, workType(field)),
+          conditions: safeRange(field, sql, type),
+          raw: sql,
+          seen: safeNumber,
+        }
       if (type === 'DOUBLE' || type === 'FLOAT' || type.startsWith('DECIMAL')) {
         const double = type === 'DOUBLE' ? sql : `${sql}::DOUBLE`
         return { ...fromDouble(field, double), raw: double, seen: raw => raw }
@@ -129,11 +131,15 @@ function fromDouble(field: Field, double: string): { value: string; conditions: 
   }
 }
 
-/** The schema's own bounds keep every accepted value a safe integer. */
-function boundsAreSafe(field: Field): boolean {
-  const within = (kind: 'min' | 'max'): boolean =>
+/** What of the range of safe integers the schema's own bounds leave open. */
+function safeRange(field: Field, sql: string, type: string): string[] {
+  if (type !== 'BIGINT' && type !== 'UBIGINT') return []
+  const isBounded = (kind: 'min' | 'max'): boolean =>
     field.steps?.some(step => step.kind === kind && Math.abs(Number(step.value)) <= Number.MAX_SAFE_INTEGER) === true
-  return within('min') && within('max')
+  return [
+    ...(isBounded('min') || type === 'UBIGINT' ? [] : [`${sql} >= -${SAFE}`]),
+    ...(isBounded('max') ? [] : [`${sql} <= ${SAFE}`]),
+  ]
 }
 
 /** A 64-bit integer is a number where that is exact, else a bigint, which zod's numbers refuse in zod's own words. */

@@ -37,7 +37,8 @@ export function fieldSql(field: Field, decoder: Decoder, judged: Judged | undefi
   if (uncertain === 'true') return emptied(field, decoder, { value: judged!.value, conditions: [judged!.ok] })
   const input = decoder.value!
   const steps = stepsSql(field, input)!
-  const present = input === decoder.raw ? [] : [`${input} IS NOT NULL`]
+  // A check of the value is not true of null.
+  const present = input === decoder.raw || steps.conditions.length > 0 ? [] : [`${input} IS NOT NULL`]
   const value = field.type.kind === 'float' ? `${steps.value}::${type}` : steps.value
   const conditions = [...present, ...decoder.conditions, ...steps.conditions]
   // An instant's range holds no null.
@@ -64,8 +65,7 @@ function emptied(field: Field, { raw }: Decoder, { value, conditions, micros }: 
     return { value: caughtValue, conditions: filled === undefined ? [`${raw} IS NOT NULL`] : [] }
   }
   if (filled === undefined) {
-    const present = conditions.some(condition => condition.endsWith(' IS NOT NULL')) ? [] : [`${raw} IS NOT NULL`]
-    return { value, conditions: [...present, ...conditions], ...kept }
+    return { value, conditions: conditions.length > 0 ? conditions : [`${raw} IS NOT NULL`], ...kept }
   }
   const nullable = all === 'true' ? [] : [`(${raw} IS NULL OR (${all}))`]
   if (filled === NULL) return { value, conditions: nullable, ...kept }

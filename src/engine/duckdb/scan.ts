@@ -8,7 +8,7 @@ import { EARLIEST_INSTANT, LATEST_INSTANT } from '../../domain/time.ts'
 import { loadCsv } from './csv.ts'
 import { decoderOf } from './decode.ts'
 import type { DecodedGroup } from './decodedGroup.ts'
-import { fieldOf, fromSql } from './decodedGroup.ts'
+import { decoderIn, fieldOf, fromSql } from './decodedGroup.ts'
 import { sqlType } from './expressionSql.ts'
 import type { FileGroup } from './fileGroups.ts'
 import { POSITION, parquetGroups } from './fileGroups.ts'
@@ -178,7 +178,12 @@ function judgement({ source }: ScanRequest, decoded: DecodedGroup): { values: st
   const columns = new Map([...fields, ...decoded.extras.keys()].map(field => [field, fieldOf(decoded, field)]))
   const sqlOf: ValueSql = field => columns.get(field)!
   const times = timesOf(source, sqlOf)
-  const conditions = [...columns.values()].flatMap(column => column.conditions)
+  const conditions = [...columns].flatMap(([field, column]) => {
+    // What an event time can be is narrower than what a date can be.
+    const range =
+      field.name === source.eventTime.column && column.micros !== undefined ? decoderIn(decoded, field)!.conditions : []
+    return column.conditions.filter(condition => !range.includes(condition))
+  })
   conditions.push(`${times.t} BETWEEN ${EARLIEST_INSTANT} AND ${LATEST_INSTANT}`)
   if (source.knownTime !== undefined) conditions.push(`${times.known} IS NOT NULL`)
   const values = fields.map((field, at) => `${sqlOf(field).value} AS c${at}`)
