@@ -2,7 +2,7 @@
 import type { Value } from './columnType.ts'
 import type { FeatureSet } from './featureSet.ts'
 import type { CutoffRange, CutoffRanges } from './ranges.ts'
-import type { Issue } from './schema.ts'
+import type { RejectingRun, StagedRejects } from './rejectedRows.ts'
 import type { PinnedInputs, SourceDefinition } from './source.ts'
 import type { StagedFile, TableColumn } from './tableStore.ts'
 import type { Instant } from './time.ts'
@@ -45,6 +45,8 @@ export interface StaleRange {
 export interface ReadResult {
   rowsRead: number
   rowsRejected: number
+  /** All of them, also where they are more than allowed; undefined where they are only counted. */
+  rejects: StagedRejects | undefined
   /** Undefined where more rows were rejected than allowed, or where tiles were not wanted. */
   tiles: StagedTiles | undefined
   /** For each file of the inputs, in their order; null where none of its rows counts. */
@@ -102,19 +104,6 @@ export interface BaseFile extends TileSpan {
   localPath: string
 }
 
-/** A row that its schema, or a feature set's key, refuses. */
-export interface RejectedRow {
-  /** sha256 of the file's bytes, and the row in it counted from 1 (a CSV header does not count). */
-  input: string
-  path: string
-  row: bigint
-  /** The row as it was read, as JSON text; for a row that could not be parsed the text itself. */
-  raw: string
-  issues: Issue[]
-  /** The schema accepts the row; the feature set that is computed refuses it, since a column of its key is null. */
-  refusedByKey?: boolean
-}
-
 export interface Progress {
   stage: 'read' | 'compute' | 'write'
   unit: 'rows' | 'bytes'
@@ -144,8 +133,8 @@ export interface CutoffSpan {
 export interface ReadOptions {
   /** At most this share of the rows may be rejected. */
   maxRejected: number
-  /** Receives rejected rows in batches, before the verdict on their share; each once. */
-  onRejected(rows: RejectedRow[]): Promise<void>
+  /** Stages the rejected rows, as found by this run. Absent: they are only counted. */
+  rejects?: RejectingRun
   onProgress(progress: Progress): void
   signal: AbortSignal
 }
@@ -252,7 +241,7 @@ export interface Engine {
   /** The feature set's rows at some cutoffs, from tiles. */
   compute(computation: Computation, options: Pick<ReadOptions, 'onProgress' | 'signal'>): Promise<ComputationResult>
 
-  /** Rows from outside into staged Parquet files. May be used while `read` runs: by its `onRejected`. */
+  /** Rows from outside into staged Parquet files. */
   writeRows(columns: TableColumn[]): Promise<RowWriter>
 
   /** How many different rows a query has. */

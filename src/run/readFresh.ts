@@ -1,7 +1,7 @@
 /** The first stage of a run: what no version has read yet is read, validated and gathered into tiles. */
 
 import type { Batch } from '../domain/batch.ts'
-import type { Progress, ReadOptions, ReadResult, RejectedRow } from '../domain/engine.ts'
+import type { Progress, ReadOptions, ReadResult } from '../domain/engine.ts'
 import { exceeds } from '../domain/engine.ts'
 import { DataError } from '../domain/errors.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
@@ -39,19 +39,22 @@ export async function readFresh(
   const living = set.source.rowKey ? livingFiles(changes) : []
   const files = [...changes.fresh, ...living]
   const published = ground.basis.kind === 'extend' && set.late === 'restate' ? hull(ground.basis.published) : undefined
-  const read = (of: PinnedFile[], keep: boolean, allowed: number, onRejected: ReadOptions['onRejected']): Promise<ReadResult> =>
+  const read = (of: PinnedFile[], keep: boolean, more: Pick<ReadOptions, 'maxRejected' | 'rejects'>): Promise<ReadResult> =>
     engine.read(
       { set, inputs: { source: set.source.name, files: of }, keep, ...(published ? { published } : {}) },
-      { maxRejected: allowed, onRejected, onProgress, signal },
+      { ...more, onProgress, signal },
     )
   const keep = rejected !== undefined
   const allowed = maxRejected ?? set.maxRejected
-  const judge = async (rows: RejectedRow[]): Promise<void> => rejected?.add(rows)
-  let result = await read(changes.fresh, keep && living.length === 0, allowed, judge)
+  let result = await read(changes.fresh, keep && living.length === 0, {
+    maxRejected: allowed,
+    ...(rejected ? { rejects: rejected.run } : {}),
+  })
+  rejected?.add(result.rejects)
   if (living.length > 0 && !exceeds(result, allowed)) {
     // What other runs have let pass is not judged again.
     const { rowsRead, rowsRejected } = result
-    result = { ...(await read(files, keep, 1, async () => {})), rowsRead, rowsRejected }
+    result = { ...(await read(files, keep, { maxRejected: 1 })), rowsRead, rowsRejected }
   }
   const batch: Batch = {
     files: changes.fresh.map((file, at) => ({ ...file, span: result.spans[at]! })),

@@ -1,171 +1,123 @@
 /** Refused rows, kept once for each content of an input, row and schema, whatever becomes of the run. */
 import { createHash } from 'node:crypto'
-import type { Engine, RejectedRow, RowWriter } from '../domain/engine.ts'
+import type { Engine } from '../domain/engine.ts'
 import { TransientError } from '../domain/errors.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
-import type { Snapshot, StagedFile, Table, TableColumn } from '../domain/tableStore.ts'
-import type { Instant } from '../domain/time.ts'
-
-const text = (name: string, comment: string): TableColumn => ({ name, type: { kind: 'string' }, nullable: true, comment })
-
-export const REJECTED_COLUMNS: TableColumn[] = [
-  text('input', "SHA-256 of the file's bytes"),
-  text('path', 'the file as it was called then'),
-  { name: 'row', type: { kind: 'int64' }, nullable: true, comment: 'counted from 1' },
-  text('raw', 'the row as it was read'),
-  text('issues', 'JSON: path, code and message of every issue'),
-  text('code', "the first issue's code"),
-  text('reason', 'the first issue in words'),
-  text('schema_fingerprint', 'of the schema that refused it'),
-  text('feature_set', 'the set whose key refused it; null where the schema did'),
-  text('run_id', 'the run that found it'),
-  { name: 'rejected_at', type: { kind: 'timestamp' }, nullable: true },
-]
+import type { RejectedGroup, RejectingRun, StagedRejects } from '../domain/rejectedRows.ts'
+import { REJECTED_COLUMNS } from '../domain/rejectedRows.ts'
+import type { Snapshot, StagedFile, Table } from '../domain/tableStore.ts'
 
 const ATTEMPTS = 10
 
-/** Rows of one input under one schema, or refused by one key: published together, and once. */
-interface Group {
-  appId: string
-  /** Of equal files the first stands for all. */
-  path: string
-  /** Rows that a run has published that read the same bytes in another way (another dialect, zone or event time). */
-  published: ReadonlySet<bigint>
-}
-
-const NONE: ReadonlySet<bigint> = new Set()
-
-/** Gathers one run's refused rows and publishes those that no run has published before. */
+/** Publishes a run's refused rows: those that no run has published before. */
 export class RejectedRows {
+  readonly run: RejectingRun
   readonly #table: Table
   readonly #engine: Engine
   readonly #set: FeatureSet
-  readonly #run: { id: string; startedAt: Instant }
-  readonly #groups = new Map<string, Group | undefined>()
-  readonly #counts = new Map<string, number>()
-  #writer: RowWriter | undefined
-  #base: Snapshot | undefined
+  #staged: StagedRejects | undefined
 
-  constructor(table: Table, engine: Engine, set: FeatureSet, run: { id: string; startedAt: Instant }) {
+  constructor(table: Table, engine: Engine, set: FeatureSet, run: RejectingRun) {
     this.#table = table
     this.#engine = engine
     this.#set = set
-    this.#run = run
+    this.run = run
   }
 
   /** The commonest issue of this run and how many rows had it. */
   get commonest(): { reason: string; rows: number } | undefined {
-    const [first] = [...this.#counts].sort((a, b) => b[1] - a[1])
-    return first && { reason: first[0], rows: first[1] }
+    return this.#staged?.commonest
   }
 
-  async add(rows: readonly RejectedRow[]): Promise<void> {
-    const kept: RejectedRow[] = []
-    for (const row of rows) {
-      const reason = reasonOf(row)
-      this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1)
-      const group = await this.#groupOf(row)
-      if (group && row.path === group.path && !group.published.has(row.row)) kept.push(row)
-    }
-    if (kept.length === 0) return
-    this.#writer ??= await this.#engine.writeRows(REJECTED_COLUMNS)
-    await this.#writer.write({ rows: kept.length, columns: this.#columns(kept) })
+  add(staged: StagedRejects | undefined): void {
+    this.#staged = staged
   }
 
   /** Publishes what was added in one commit; of two runs that found the same rows one does. */
   async publish(): Promise<void> {
-    let staged = (await this.#writer?.finish()) ?? []
-    const groups = new Map([...this.#groups].flatMap(([key, group]) => (group ? [[key, group]] : [])))
+    const groups = firstOfEach(this.#staged?.groups ?? [])
+    if (groups.length === 0) return
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const base = await this.#table.snapshot('latest')
-      const others = [...groups].flatMap(([key, { appId }]) => (base?.transactions.has(appId) ? [key] : []))
-      for (const key of others) groups.delete(key)
-      if (others.length > 0) staged = await this.#without(staged, others)
-      if (staged.length === 0) return
+      const fresh = groups.filter(group => !base?.transactions.has(this.#appId(group)))
+      const files = await this.#files(base, fresh)
+      if (files.length === 0) return
       const outcome = await this.#table.commit({
         base,
         operation: 'append',
         ...(base ? {} : { schema: { columns: REJECTED_COLUMNS } }),
-        add: staged,
+        add: files,
         remove: [],
-        transactions: Object.fromEntries([...groups.values()].map(({ appId }) => [appId, 1n])),
-        lineage: { runId: this.#run.id },
+        transactions: Object.fromEntries(fresh.map(group => [this.#appId(group), 1n])),
+        lineage: { runId: this.run.id },
         isolation: 'append',
       })
       if (outcome.outcome === 'committed') return
-      staged = outcome.files
+      if (this.#staged!.files === files) this.#staged = { ...this.#staged!, files: outcome.files }
     }
     throw new TransientError('transient.conflict', `${this.#table.uri}: rejected rows kept meeting other writers`)
   }
 
-  /** The staged rows but those that another run has published meanwhile. */
-  async #without(staged: readonly StagedFile[], keys: readonly string[]): Promise<StagedFile[]> {
-    if (staged.length === 0) return []
-    const where = `input || coalesce('/' || feature_set, '') NOT IN (${keys.map(key => `'${key}'`).join(', ')})`
-    const paths = staged.map(({ localPath }) => localPath)
-    const rest = await this.#engine.stageQuery({ paths, columns: REJECTED_COLUMNS, where })
+  /** The rows of `fresh` groups but those that were published when the same bytes were read in another way. */
+  async #files(base: Snapshot | undefined, fresh: readonly RejectedGroup[]): Promise<StagedFile[]> {
+    if (fresh.length === 0) return []
+    const { files, groups } = this.#staged!
+    const conditions: string[] = []
+    let isWhole = fresh.length === groups.length
+    for (const group of fresh) {
+      const published = await this.#published(base, group)
+      if (published.length > 0) isWhole = false
+      const rest = published.length > 0 ? ` AND row NOT IN (${published.join(', ')})` : ''
+      conditions.push(
+        `(input = ${quoted(group.input)} AND path = ${quoted(group.path)} AND ${ownerSql(this.#set, group)}${rest})`,
+      )
+    }
+    if (isWhole) return files
+    const paths = files.map(({ localPath }) => localPath)
+    const rest = await this.#engine.stageQuery({ paths, columns: REJECTED_COLUMNS, where: conditions.join(' OR ') })
     return rest.rows > 0 ? [rest] : []
   }
 
-  /** Undefined where what is to be known of the row's input is published already. */
-  async #groupOf(row: RejectedRow): Promise<Group | undefined> {
-    const key = row.refusedByKey ? `${row.input}/${this.#set.name}` : row.input
-    if (!this.#groups.has(key)) this.#groups.set(key, await this.#newGroup(row))
-    return this.#groups.get(key)
+  /** What all runs agree on that find these rows under the same definition. */
+  #appId(group: RejectedGroup): string {
+    return `${this.#owner(group)}${readingOf(this.#set, group.byKey ? this.#set.entity : [])}`
   }
 
-  async #newGroup(row: RejectedRow): Promise<Group | undefined> {
-    this.#base ??= await this.#table.snapshot('latest')
-    const { source, entity, name } = this.#set
-    const schema = `quern/${source.name}/rejected/${row.input}/${source.schema.fingerprint}/`
-    const owner = row.refusedByKey ? `${schema}${name}/` : schema
-    const appId = `${owner}${readingOf(this.#set, row.refusedByKey ? entity : [])}`
-    const known = [...(this.#base?.transactions.keys() ?? [])]
-    if (known.includes(appId)) return undefined
-    const wasReadOtherwise = known.some(other => other.startsWith(owner))
-    return { appId, path: row.path, published: wasReadOtherwise ? await this.#published(row) : NONE }
+  #owner({ input, byKey }: RejectedGroup): string {
+    const { source, name } = this.#set
+    const schema = `quern/${source.name}/rejected/${input}/${source.schema.fingerprint}/`
+    return byKey ? `${schema}${name}/` : schema
   }
 
-  async #published(row: RejectedRow): Promise<ReadonlySet<bigint>> {
-    const owner = row.refusedByKey ? `feature_set = '${this.#set.name}'` : 'feature_set IS NULL'
+  /** Rows that a run has published that read the same bytes in another way (another dialect, zone or event time). */
+  async #published(base: Snapshot | undefined, group: RejectedGroup): Promise<bigint[]> {
+    const owner = this.#owner(group)
+    if (!base || ![...base.transactions.keys()].some(known => known.startsWith(owner))) return []
     const query = {
-      paths: await this.#table.localPaths(this.#base!.files),
+      paths: await this.#table.localPaths(base.files),
       columns: REJECTED_COLUMNS,
       select: ['row'],
-      where: `input = '${row.input}' AND schema_fingerprint = '${this.#set.source.schema.fingerprint}' AND ${owner}`,
+      where: `input = ${quoted(group.input)} AND schema_fingerprint = '${this.#set.source.schema.fingerprint}' AND ${ownerSql(this.#set, group)}`,
     }
-    const rows = new Set<bigint>()
-    for await (const { columns } of this.#engine.query(query)) for (const value of columns[0]!) rows.add(value as bigint)
+    const rows: bigint[] = []
+    for await (const { columns } of this.#engine.query(query)) for (const value of columns[0]!) rows.push(value as bigint)
     return rows
   }
-
-  #columns(rows: readonly RejectedRow[]): (string | bigint | null)[][] {
-    const { source, name } = this.#set
-    const column = (value: (row: RejectedRow) => string | bigint | null): (string | bigint | null)[] => rows.map(value)
-    return [
-      column(row => row.input),
-      column(row => row.path),
-      column(row => row.row),
-      column(row => row.raw),
-      column(row => JSON.stringify(row.issues)),
-      column(row => row.issues[0]!.code),
-      column(reasonOf),
-      column(() => source.schema.fingerprint),
-      column(row => (row.refusedByKey ? name : null)),
-      column(() => this.#run.id),
-      column(() => this.#run.startedAt),
-    ]
-  }
 }
+
+/** Of equal files the first stands for all. */
+function firstOfEach(groups: readonly RejectedGroup[]): RejectedGroup[] {
+  return groups.filter(({ input, byKey }, at) => groups.findIndex(other => other.input === input && other.byKey === byKey) === at)
+}
+
+const ownerSql = ({ name }: FeatureSet, { byKey }: RejectedGroup): string =>
+  byKey ? `feature_set = ${quoted(name)}` : 'feature_set IS NULL'
+
+const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
 /** All but the schema that decides which rows of an input are refused. */
 function readingOf({ source }: FeatureSet, key: FeatureSet['entity']): string {
   const { eventTime, knownTime, zone, csv } = source
   const meaning = JSON.stringify([eventTime, knownTime ?? null, zone ?? null, csv, key.map(({ name }) => name)])
   return createHash('sha256').update(meaning).digest('hex').slice(0, 16)
-}
-
-function reasonOf({ issues }: RejectedRow): string {
-  const { path, message } = issues[0]!
-  return path === '' ? message : `${path}: ${message}`
 }

@@ -105,8 +105,7 @@ async function computePieces(
     let read = reads.find(one => isSame(one.files, files))
     if (!read) {
       const inputs = { source: set.source.name, files: files.map(file => present.get(file)!) }
-      const reading = { ...options, maxRejected: 1, onRejected: async () => {} }
-      read = { files, tiles: (await engine.read({ set, inputs, keep: true }, reading)).tiles! }
+      read = { files, tiles: (await engine.read({ set, inputs, keep: true }, { ...options, maxRejected: 1 })).tiles! }
       reads.push(read)
     }
     // A piece begins where rows that were taken back end to count.

@@ -1,9 +1,11 @@
 /** What an engine makes of given rows, in the oracle's terms. */
 import { join } from 'node:path'
-import type { Engine, ReadResult, RejectedRow, TileSet } from '../../src/domain/engine.ts'
+import type { Engine, ReadResult, TileSet } from '../../src/domain/engine.ts'
 import type { FeatureSet } from '../../src/domain/featureSet.ts'
 import type { CutoffRange, CutoffRanges } from '../../src/domain/ranges.ts'
 import { BEFORE_ALL } from '../../src/domain/ranges.ts'
+import type { RejectedRow, StagedRejects } from '../../src/domain/rejectedRows.ts'
+import { REJECTED_COLUMNS } from '../../src/domain/rejectedRows.ts'
 import type { PinnedFile } from '../../src/domain/source.ts'
 import type { StagedFile } from '../../src/domain/tableStore.ts'
 import { gridFloor } from '../../src/domain/time.ts'
@@ -66,10 +68,24 @@ export async function readTiles(
   files: PinnedFile[],
   { maxRejected = 1, published }: { maxRejected?: number; published?: CutoffRange } = {},
 ): Promise<{ read: ReadResult; rejected: RejectedRow[] }> {
-  const rejected: RejectedRow[] = []
   const reading = { set, inputs: { source: set.source.name, files }, keep: true, ...(published ? { published } : {}) }
-  const read = await engine.read(reading, { ...QUIET, maxRejected, onRejected: async rows => void rejected.push(...rows) })
-  return { read, rejected }
+  const read = await engine.read(reading, { ...QUIET, maxRejected, rejects: { id: 'test', startedAt: 0n } })
+  return { read, rejected: await rejectedRows(engine, read.rejects!) }
+}
+
+/** Staged rejected rows, by file and row. */
+export async function rejectedRows(engine: Engine, { files }: StagedRejects): Promise<RejectedRow[]> {
+  const rows: RejectedRow[] = []
+  const select = ['input', 'path', 'row', 'raw', 'issues', 'feature_set']
+  const paths = files.map(({ localPath }) => localPath)
+  for await (const batch of engine.query({ paths, columns: REJECTED_COLUMNS, select, orderBy: ['path', 'row'] })) {
+    for (let at = 0; at < batch.rows; at++) {
+      const [input, path, row, raw, issues, byKey] = batch.columns.map(column => column[at]!)
+      const known = { input: String(input), path: String(path), row: row as bigint, raw: String(raw) }
+      rows.push({ ...known, issues: JSON.parse(String(issues)), ...(byKey === null ? {} : { refusedByKey: true }) })
+    }
+  }
+  return rows
 }
 
 /** The rows of `tiles` at the cutoffs of `due`. */

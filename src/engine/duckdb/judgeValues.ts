@@ -11,7 +11,7 @@ import { sqlType } from './expressionSql.ts'
 import { uncertainSql } from './fieldSql.ts'
 import { tableAppender } from './rowWriter.ts'
 import { identifier } from './sql.ts'
-import { count } from './tables.ts'
+import { count, pages } from './tables.ts'
 
 /** Fills `decoded.judged`. `at` is the group's own number. */
 export async function judgeValues(connection: DuckDBConnection, decoded: DecodedGroup, at: number): Promise<void> {
@@ -47,16 +47,12 @@ async function judge(connection: DuckDBConnection, field: Field, decoder: Decode
     { type: { kind: 'boolean' } },
     { type: field.type },
   ])
-  const result = await connection.stream(`SELECT id, raw FROM ${values}`)
-  for (;;) {
-    const chunk = await result.fetchChunk()
-    if (!chunk || chunk.rowCount === 0) break
-    const rows = chunk.getRows()
-    const verdicts = rows.map(([, raw]) => parsed(field, decoder, raw!))
+  for await (const { from, rows } of pages(connection, values, ['raw'])) {
+    const verdicts = rows.map(([raw]) => parsed(field, decoder, raw!))
     const stored = verdicts.map((verdict): Value => (verdict.ok ? verdict.value : null))
     appender.append({
       rows: rows.length,
-      columns: [rows.map(([id]) => id as bigint), verdicts.map(({ ok }) => ok), stored],
+      columns: [rows.map((_, at) => from + BigInt(at)), verdicts.map(({ ok }) => ok), stored],
     })
   }
   appender.close()

@@ -7,7 +7,6 @@ import { fromSql } from './decodedGroup.ts'
 import { POSITION } from './fileGroups.ts'
 import { tableAppender } from './rowWriter.ts'
 import type { ScanRequest } from './scanRequest.ts'
-import { count } from './tables.ts'
 
 /** Fills `decoded.refused`. `valid` is the condition under which the columns have passed. */
 export async function judgeWholeRows(
@@ -16,11 +15,10 @@ export async function judgeWholeRows(
   decoded: DecodedGroup,
   { at, valid }: { at: number; valid: string },
 ): Promise<void> {
-  const table = `refused_${at}`
-  await connection.run(`CREATE OR REPLACE TEMP TABLE ${table} (file BIGINT, position BIGINT)`)
-  const appender = await tableAppender(connection, table, [{ type: { kind: 'int64' } }, { type: { kind: 'int64' } }])
   const decoders = decodersOf(decoded)
   const raws = decoders.map(([, { raw }]) => raw)
+  const files: bigint[] = []
+  const positions: bigint[] = []
   for (const [place, file] of decoded.group.files.entries()) {
     const result = await connection.stream(
       `SELECT ${[POSITION, ...raws].join(', ')} FROM ${fromSql(decoded, file)} WHERE ${valid}`,
@@ -29,16 +27,20 @@ export async function judgeWholeRows(
       request.signal.throwIfAborted()
       const chunk = await result.fetchChunk()
       if (!chunk || chunk.rowCount === 0) break
-      const refused = chunk.getRows().filter(([, ...values]) => !request.source.schema.validate(seenRow(decoders, values)).ok)
-      if (refused.length === 0) continue
-      appender.append({
-        rows: refused.length,
-        columns: [refused.map(() => BigInt(place)), refused.map(([position]) => BigInt(position as bigint))],
-      })
+      for (const [position, ...values] of chunk.getRows()) {
+        if (request.source.schema.validate(seenRow(decoders, values)).ok) continue
+        files.push(BigInt(place))
+        positions.push(BigInt(position as bigint))
+      }
     }
   }
+  if (positions.length === 0) return
+  const table = `refused_${at}`
+  await connection.run(`CREATE OR REPLACE TEMP TABLE ${table} (file BIGINT, position BIGINT)`)
+  const appender = await tableAppender(connection, table, [{ type: { kind: 'int64' } }, { type: { kind: 'int64' } }])
+  appender.append({ rows: positions.length, columns: [files, positions] })
   appender.close()
-  if ((await count(connection, `SELECT count(*) FROM ${table}`)) > 0) decoded.refused = table
+  decoded.refused = table
 }
 
 export const decodersOf = ({ decoders, extras }: DecodedGroup): (readonly [Field, Decoder])[] => [...decoders, ...extras]

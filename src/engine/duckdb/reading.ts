@@ -11,7 +11,8 @@ import { itemBlocksSql, itemsPart, mergedBlocksSql } from './distinctSql.ts'
 import { itemSpansSql, mergedSpansSql } from './itemSpansSql.ts'
 import { MOMENTS_MACRO } from './partialSql.ts'
 import type { PartialAggregate } from './partials.ts'
-import { readRejected } from './rejects.ts'
+import { RejectStage } from './rejectStage.ts'
+import { stageRejects } from './rejects.ts'
 import type { Scan } from './scan.ts'
 import { prepareScan } from './scan.ts'
 import type { Shape } from './shape.ts'
@@ -36,13 +37,15 @@ async function readInTables(
   options: ReadOptions & { scratchDir: string },
 ): Promise<ReadResult> {
   const shape = shapeOf(set)
+  const { rejects: run, scratchDir } = options
+  const stage = run && new RejectStage({ connection, set, run, scratchDir })
   const scan = await prepareScan(connection, {
     source: set.source,
     inputs,
     keys: set.entity.map(({ name }) => name),
     setName: set.name,
     scratchDir: options.scratchDir,
-    onRejected: options.onRejected,
+    onRejected: async rows => stage?.add(rows),
     onProgress: options.onProgress,
     signal: options.signal,
   })
@@ -58,7 +61,7 @@ async function readInTables(
   const accepted = rows.accepted ?? summary.counted
   const rowsRejected = scan.rejectedBefore + scan.rows - accepted
   const rowsRead = scan.rejectedBefore + scan.rows
-  if (scan.rows > accepted) await readRejected(connection, scan)
+  if (stage && scan.rows > accepted) await stageRejects(connection, scan, stage)
   const tooMany = exceeds({ rowsRead, rowsRejected }, options.maxRejected)
   let tiles: StagedTiles | undefined
   if (keep && !tooMany) {
@@ -74,6 +77,7 @@ async function readInTables(
   return {
     rowsRead,
     rowsRejected,
+    rejects: await stage?.finish(),
     tiles,
     spans: await spansOf(connection, shape, scan, summary),
     knownThrough: await knownThrough(connection, set, rows.relation),
