@@ -33,7 +33,19 @@ describe.concurrent('quern run', () => {
       reason: 'first run',
     })
     expect(Object.keys(first.line).sort()).toEqual(
-      ['cutoffs', 'name', 'outcome', 'reason', 'rowsRead', 'rowsRejected', 'rowsWritten', 'seconds', 'through', 'version'].sort(),
+      [
+        'cutoffs',
+        'expectations',
+        'name',
+        'outcome',
+        'reason',
+        'rowsRead',
+        'rowsRejected',
+        'rowsWritten',
+        'seconds',
+        'through',
+        'version',
+      ].sort(),
     )
     expect((await run(cwd)).line).toMatchObject({
       outcome: 'unchanged',
