@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import type { Line } from './kit/living.ts'
 import { csv, Living, midnight } from './kit/living.ts'
 import type { OrdersOptions } from './kit/project.ts'
+import { writeFiles } from './kit/project.ts'
 
 const expecting = (list: string, more: OrdersOptions = {}): OrdersOptions => ({
   ...more,
@@ -138,6 +139,19 @@ describe('the batch', () => {
     expect(JSON.stringify(await project.lineage())).not.toContain('ada')
   })
 
+  it('of text files is measured like any other', async () => {
+    const line = (time: string, amount: number | null): string =>
+      JSON.stringify({ time, customer: 'ada', amount, currency: 'EUR' })
+    const schema = NULLABLE.replace('z.date()', 'z.iso.datetime()')
+    const options = expecting("nullShareBelow('amount', 0.5).warn(), uniqueKey('time').warn()", { schema, uri: 'data/*.ndjson' })
+    const project = new Living({}, options)
+    const [first, second] = ['2026-01-01T09:00:00Z', '2026-01-01T10:00:00Z']
+    const rows = [line(first, null), line(first, 1), '{', line(second, null), line(second, null)]
+    writeFiles(project.cwd, { 'data/a.ndjson': rows.join('\n') })
+    const ran = await project.run('--max-rejected', '50%')
+    expect(ran).toMatchObject({ rowsRead: 5, rowsRejected: 1, expectations: [{ measured: 0.75, rows: 4 }, { measured: 2 }] })
+  })
+
   it('without a row holds no row that is fresh, and nothing else to object to', async () => {
     const project = new Living(
       { a: csv() },
@@ -195,6 +209,8 @@ describe('each expectation', () => {
   it('of freshness goes by --until, and overlooks rows that are dated later', async () => {
     const project = new Living({ a: csv('01-01 ada 1', '01-09 bob 1') }, expecting("fresherThan('2d').warn()"))
     expect(results(await project.until('01-03'))).toMatchObject([{ measured: 1.5 * 86_400, passed: true }])
+    const noon = await project.run('--until', '2026-01-09T12:00:00Z', '--full')
+    expect(results(noon)).toMatchObject([{ measured: 0, passed: true }])
     const later = new Living({ a: csv('01-09 bob 1') }, expecting("fresherThan('2d')"))
     expect(results(await later.until('01-03'))).toMatchObject([{ measured: 0, passed: true }])
     expect((await later.quern('run')).stderr).toContain("expected fresherThan('2d'), found newest row 50d 12h old")

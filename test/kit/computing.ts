@@ -1,8 +1,8 @@
 /** What an engine makes of given rows, in the oracle's terms. */
 import { join } from 'node:path'
-import type { Engine, ReadResult, RejectedRow, TileSet } from '../../src/domain/engine.ts'
+import type { Engine, Reading, ReadResult, RejectedRow, TileSet } from '../../src/domain/engine.ts'
 import type { FeatureSet } from '../../src/domain/featureSet.ts'
-import type { CutoffRange, CutoffRanges } from '../../src/domain/ranges.ts'
+import type { CutoffRanges } from '../../src/domain/ranges.ts'
 import { BEFORE_ALL } from '../../src/domain/ranges.ts'
 import type { PinnedFile } from '../../src/domain/source.ts'
 import type { StagedFile } from '../../src/domain/tableStore.ts'
@@ -64,10 +64,10 @@ export async function readTiles(
   engine: Engine,
   set: FeatureSet,
   files: PinnedFile[],
-  { maxRejected = 1, published }: { maxRejected?: number; published?: CutoffRange } = {},
+  { maxRejected = 1, ...more }: { maxRejected?: number } & Pick<Reading, 'published' | 'expected'> = {},
 ): Promise<{ read: ReadResult; rejected: RejectedRow[] }> {
   const rejected: RejectedRow[] = []
-  const reading = { set, inputs: { source: set.source.name, files }, keep: true, ...(published ? { published } : {}) }
+  const reading = { set, inputs: { source: set.source.name, files }, keep: true, ...more }
   const read = await engine.read(reading, { ...QUIET, maxRejected, onRejected: async rows => void rejected.push(...rows) })
   return { read, rejected }
 }

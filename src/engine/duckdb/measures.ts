@@ -19,14 +19,14 @@ export async function measureBatch(
   const { expectations } = shape.set
   const batch = batchSql(shape, scan, accepted)
   const values = expectations.map(expectation => `(${measureSql(shape, batch, expectation, expected)})::BIGINT`)
-  const found = await firstRow(connection, `SELECT ${values.join(', ')} FROM ${batch}`)
+  const [rows, ...found] = await firstRow(connection, `SELECT ${['count(*)', ...values].join(', ')} FROM ${batch}`)
   const measures: Measure[] = []
   for (const [at, expectation] of expectations.entries()) {
     const value = found[at] as bigint | null
     const isRepeated = expectation.kind === 'uniqueKey' && value! > 0n
     measures.push({ value, ...(isRepeated ? { example: await exampleOf(connection, shape, batch, expectation.columns) } : {}) })
   }
-  return { rows: accepted, measures }
+  return { rows: Number(rows), measures }
 }
 
 /** The batch's rows as they came: repeated row keys were dropped since, and `valid` holds all. */
