@@ -231,6 +231,7 @@ describe.concurrent('quern run', () => {
       read: { rows: null, bytes: ORDERS_CSV.length, files: 1 },
       cutoffs: { from: null, to: null, count: null },
       stale: [],
+      expectations: [],
     })
     expect(existsSync(join(cwd, '.quern'))).toBe(false)
     await run(cwd)
