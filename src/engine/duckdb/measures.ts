@@ -9,7 +9,7 @@ import { literal } from './sql.ts'
 import { firstRow } from './tables.ts'
 import { cutoffAt, cutoffIndices } from './windowShape.ts'
 
-/** One statement over the columns that are asked for: a pass for what is counted row by row, and a grouping for each key. */
+/** One pass over the columns that are asked for, for all that is counted row by row; and a grouping for each key. */
 export async function measureBatch(
   connection: DuckDBConnection,
   shape: Shape,
@@ -18,13 +18,12 @@ export async function measureBatch(
 ): Promise<BatchMeasures> {
   const { expectations } = shape.set
   const batch = batchSql(shape, scan, accepted)
-  const values = expectations.map(expectation => `(${measureSql(shape, batch, expectation, expected)})::BIGINT`)
+  const values = expectations.map(expectation => `(${measureSql(shape, expectation, expected)})::BIGINT`)
   const [rows, ...found] = await firstRow(connection, `SELECT ${['count(*)', ...values].join(', ')} FROM ${batch}`)
   const measures: Measure[] = []
   for (const [at, expectation] of expectations.entries()) {
-    const value = found[at] as bigint | null
-    const isRepeated = expectation.kind === 'uniqueKey' && value! > 0n
-    measures.push({ value, ...(isRepeated ? { example: await exampleOf(connection, shape, batch, expectation.columns) } : {}) })
+    if (expectation.kind === 'uniqueKey') measures.push(await repeatedRows(connection, shape, batch, expectation.columns))
+    else measures.push({ value: found[at] as bigint | null })
   }
   return { rows: Number(rows), measures }
 }
@@ -36,7 +35,7 @@ function batchSql({ set }: Shape, scan: Scan, accepted: number): string {
   return `(SELECT * FROM ${all} WHERE ${scan.keyed})`
 }
 
-function measureSql(shape: Shape, batch: string, expectation: Expectation, { until, published }: ExpectedBatch): string {
+function measureSql(shape: Shape, expectation: Expectation, { until, published }: ExpectedBatch): string {
   switch (expectation.kind) {
     case 'rowsBetween':
       return 'count(*)'
@@ -50,7 +49,8 @@ function measureSql(shape: Shape, batch: string, expectation: Expectation, { unt
       // What is dated later says nothing of how old the others are.
       return `coalesce(${until} - max(__t) FILTER (WHERE __t <= ${until}), CASE WHEN count(*) > 0 THEN 0 END)`
     case 'uniqueKey':
-      return `SELECT coalesce(sum(n - 1), 0) FROM (${keysSql(shape, batch, expectation.columns)})`
+      // Told by a grouping of its own.
+      return 'NULL'
   }
 }
 
@@ -60,20 +60,25 @@ function lateSql({ set }: Shape, range: CutoffRange): string {
   return `(__t >= ${cutoffAt(set, first - 1n)} AND __t < ${cutoffAt(set, last)})`
 }
 
-/** Each key without nulls, and how many rows have it: `n`. */
-function keysSql({ rows }: Shape, batch: string, columns: readonly string[]): string {
-  const keys = columns.map(name => rows.sql(name))
-  const present = keys.map(key => `${key} IS NOT NULL`).join(' AND ')
-  return `SELECT ${keys.join(', ')}, count(*) AS n FROM ${batch} WHERE ${present} GROUP BY ${keys.join(', ')}`
-}
-
-/** The key that most rows have, of these the least. */
-async function exampleOf(connection: DuckDBConnection, shape: Shape, batch: string, columns: readonly string[]): Promise<string> {
+/** The rows that repeat a key, the first of each aside, and the key that most rows have: of several the least. */
+async function repeatedRows(
+  connection: DuckDBConnection,
+  shape: Shape,
+  batch: string,
+  columns: readonly string[],
+): Promise<Measure> {
   const keys = columns.map(name => shape.rows.sql(name))
+  const present = keys.map(key => `${key} IS NOT NULL`).join(' AND ')
+  await connection.run(
+    `CREATE OR REPLACE TEMP TABLE repeated AS
+      SELECT ${keys.join(', ')}, count(*) AS n FROM ${batch} WHERE ${present} GROUP BY ${keys.join(', ')} HAVING n > 1`,
+  )
+  const [value] = await firstRow(connection, 'SELECT coalesce(sum(n - 1), 0)::BIGINT FROM repeated')
+  if (value === 0n) return { value }
   const texts = columns.map((name, at) => `${literal(`${name} `)} || ${keys[at]}::VARCHAR`)
   const [text, n] = await firstRow(
     connection,
-    `SELECT concat_ws(', ', ${texts.join(', ')}), n FROM (${keysSql(shape, batch, columns)}) ORDER BY n DESC, ${keys.join(', ')} LIMIT 1`,
+    `SELECT concat_ws(', ', ${texts.join(', ')}), n FROM repeated ORDER BY n DESC, ${keys.join(', ')} LIMIT 1`,
   )
-  return `${String(text)} in ${n} rows`
+  return { value: value as bigint, example: `${String(text)} in ${n} rows` }
 }
