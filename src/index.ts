@@ -25,3 +25,5 @@ export type {
   SourceDeclaration,
 } from './definition/declarations.ts'
 export { defineConfig, defineFeatureSet, objects } from './definition/declarations.ts'
+export type { ExpectationDeclaration } from './definition/expectations.ts'
+export { fresherThan, lateShareBelow, nullShareBelow, rowsBetween, uniqueKey } from './definition/expectations.ts'

@@ -14,6 +14,7 @@ export interface Flags {
   until?: string
   full?: boolean
   maxRejected?: string
+  expectations?: string
   sources?: boolean
   limit?: string
   format?: string

@@ -4,6 +4,7 @@ import type { CsvDialect } from '../domain/source.ts'
 import type { DurationText, FeatureDeclaration } from './aggregations.ts'
 import type { Scalar } from './columns.ts'
 import { Condition, Operand } from './columns.ts'
+import type { ExpectationDeclaration } from './expectations.ts'
 
 /** The zod object of a row. */
 export type RowObject = z.ZodObject
@@ -73,6 +74,8 @@ export interface FeatureSetOptions<S extends RowObject, E extends ColumnName<S>,
   lateness?: DurationText
   /** The share of validated rows, 0 to 1, that may be rejected in a run. Default 0. */
   maxRejected?: number
+  /** Of the rows that a run reads anew, taken together; a broken one ends the run, or only warns. Default: nothing is expected. */
+  expect?: readonly ExpectationDeclaration<NoInfer<ColumnName<S>>>[]
   /** The features, in the order of their columns. */
   features: (f: Columns<S>) => F
 }

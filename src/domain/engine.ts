@@ -1,5 +1,6 @@
 /** The port to whatever computes: a plan in, staged Parquet files with statistics out; and a query in, rows out. */
 import type { Value } from './columnType.ts'
+import type { BatchMeasures } from './expectations.ts'
 import type { FeatureSet } from './featureSet.ts'
 import type { CutoffRange, CutoffRanges } from './ranges.ts'
 import type { RejectingRun, StagedRejects } from './rejectedRows.ts'
@@ -15,8 +16,17 @@ export interface Reading {
    * Published cutoffs that may still change. The reading tells which of them the rows' windows touch; absent where none may.
    */
   published?: CutoffRange
+  /** What the set's expectations are to be measured against; absent where nothing is to be measured, which then costs nothing. */
+  expected?: ExpectedBatch
   /** Whether the tiles are wanted, or only what is known of them. */
   keep: boolean
+}
+
+export interface ExpectedBatch {
+  /** Rows are as old as they are then. */
+  until: Instant
+  /** Rows are late whose event lies in a tile that a cutoff of these ends. */
+  published: CutoffRanges
 }
 
 /**
@@ -54,6 +64,11 @@ export interface ReadResult {
   /** The greatest known time that was read; undefined where the source declares none. */
   knownThrough: Instant | undefined
   touched: StaleRange[]
+  /**
+   * What the accepted rows measure, repeated row keys included: an entry for each of the set's expectations. Undefined where it was
+   * not asked for, or more rows were rejected than allowed.
+   */
+  measured?: BatchMeasures
 }
 
 /** Whether more rows were rejected than allowed. A share such as 0.29 is a little off as a double; one row in 10^12 more is not. */

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import type { CutoffSpan, StaleRange } from '../domain/engine.ts'
 import { DataError, TransientError } from '../domain/errors.ts'
+import type { ExpectationResult } from '../domain/expectations.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
 import type { Lineage } from '../domain/lineage.ts'
 import { grouped } from '../domain/numberText.ts'
@@ -12,6 +13,7 @@ import type { CutoffRange } from '../domain/ranges.ts'
 import { hull } from '../domain/ranges.ts'
 import type { Instant } from '../domain/time.ts'
 import { formatInstantShort } from '../domain/time.ts'
+import { brokenExpectations } from './brokenExpectations.ts'
 import { commitPlan } from './commitPlan.ts'
 import { computePlan } from './computePlan.ts'
 import type { Parts } from './parts.ts'
@@ -22,7 +24,6 @@ import type { Ground } from './survey.ts'
 import { changesOf, groundOf } from './survey.ts'
 
 export interface RunOptions extends ReadingOptions {
-  until: Instant
   full: boolean
   acceptLoss: boolean
   /** Compute only the cutoffs of `chunk`, and all of them anew. `conclude`: commit that it was done, whatever the rows are. */
@@ -35,6 +36,8 @@ export interface RunResult {
   rowsRead: number
   rowsRejected: number
   rowsWritten: number
+  /** Of what was read; none where nothing was. */
+  expectations: ExpectationResult[]
   cutoffs: CutoffSpan | undefined
   through: Instant
   reason: string
@@ -94,6 +97,8 @@ async function attemptRun(set: FeatureSet, parts: Parts, options: RunOptions): P
   if (fresh) trace(`read ${fresh.result.rowsRead} rows, of which ${fresh.result.rowsRejected} were rejected`)
   const limit = options.maxRejected ?? set.maxRejected
   if (fresh && !fresh.result.tiles) throw tooManyRejected(set, fresh.result, limit, rejected.commonest)
+  const broken = fresh && brokenExpectations(set, fresh)
+  if (broken) throw broken
 
   const plan = planRun(planRequest(set, ground, { changes, fresh, ...options }))
   trace(`planned: ${plan.outcome === 'lost' ? 'needs rows that are gone' : plan.reason}`)
@@ -123,6 +128,7 @@ async function attemptRun(set: FeatureSet, parts: Parts, options: RunOptions): P
     version: committed.version,
     ...countsOf(fresh),
     rowsWritten: rows,
+    expectations: fresh?.expectations ?? [],
     cutoffs,
     through: plan.through,
     reason: plan.reason,
@@ -177,6 +183,7 @@ function unchanged(
     version: latest?.version ?? null,
     ...counts,
     rowsWritten: 0,
+    expectations: fresh?.expectations ?? [],
     cutoffs: undefined,
     through,
     reason: allRejected ? 'every row was rejected' : reason,

@@ -1,8 +1,8 @@
 /** What an engine makes of given rows, in the oracle's terms. */
 import { join } from 'node:path'
-import type { Engine, ReadResult, TileSet } from '../../src/domain/engine.ts'
+import type { Engine, Reading, ReadResult, TileSet } from '../../src/domain/engine.ts'
 import type { FeatureSet } from '../../src/domain/featureSet.ts'
-import type { CutoffRange, CutoffRanges } from '../../src/domain/ranges.ts'
+import type { CutoffRanges } from '../../src/domain/ranges.ts'
 import { BEFORE_ALL } from '../../src/domain/ranges.ts'
 import type { RejectedRow, StagedRejects } from '../../src/domain/rejectedRows.ts'
 import { REJECTED_COLUMNS } from '../../src/domain/rejectedRows.ts'
@@ -66,9 +66,9 @@ export async function readTiles(
   engine: Engine,
   set: FeatureSet,
   files: PinnedFile[],
-  { maxRejected = 1, published }: { maxRejected?: number; published?: CutoffRange } = {},
+  { maxRejected = 1, ...more }: { maxRejected?: number } & Pick<Reading, 'published' | 'expected'> = {},
 ): Promise<{ read: ReadResult; rejected: RejectedRow[] }> {
-  const reading = { set, inputs: { source: set.source.name, files }, keep: true, ...(published ? { published } : {}) }
+  const reading = { set, inputs: { source: set.source.name, files }, keep: true, ...more }
   const read = await engine.read(reading, { ...QUIET, maxRejected, rejects: { id: 'test', startedAt: 0n } })
   return { read, rejected: await rejectedRows(engine, read.rejects!) }
 }

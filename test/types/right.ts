@@ -1,5 +1,22 @@
 /** Compiles: what an author may write. */
-import { count, countDistinct, defineFeatureSet, last, max, mean, objects, type RowOf, share, stddev, sum } from 'quern'
+import {
+  count,
+  countDistinct,
+  defineFeatureSet,
+  fresherThan,
+  last,
+  lateShareBelow,
+  max,
+  mean,
+  nullShareBelow,
+  objects,
+  type RowOf,
+  rowsBetween,
+  share,
+  stddev,
+  sum,
+  uniqueKey,
+} from 'quern'
 import { z } from 'zod'
 
 const flight = z.object({
@@ -27,6 +44,14 @@ const set = defineFeatureSet({
   entity: ['origin'],
   every: '1d',
   offset: '90m',
+  expect: [
+    rowsBetween(1, 10),
+    nullShareBelow('delay', 0.01),
+    nullShareBelow('ratio', 0.5).warn(),
+    uniqueKey('origin', 'date').warn(),
+    fresherThan('2d'),
+    lateShareBelow(0.05).warn(),
+  ],
   features: f => ({
     flights: count().where(f.delay.gt(15).and(f.early)).over('1d', 'lifetime'),
     delay: mean(f.delay.plus(f.ratio).dividedBy(2)).over('7d'),

@@ -1,5 +1,5 @@
 /** Compiles only because every line under an `@ts-expect-error` is refused. */
-import { count, defineFeatureSet, mean, objects, share, sum } from 'quern'
+import { count, defineFeatureSet, fresherThan, mean, nullShareBelow, objects, rowsBetween, share, sum, uniqueKey } from 'quern'
 import { z } from 'zod'
 
 const schema = z.object({ date: z.date(), origin: z.string(), delay: z.int(), early: z.boolean() })
@@ -49,4 +49,30 @@ defineFeatureSet({
     // @ts-expect-error a feature without windows
     windowless: count(),
   }),
+})
+
+defineFeatureSet({
+  name: 'x',
+  source,
+  entity: ['origin'],
+  every: '1d',
+  features: () => ({ n: count().over('1d') }),
+  expect: [
+    // @ts-expect-error a column that is none
+    nullShareBelow('dellay', 0.01),
+    // @ts-expect-error a column that is none, of one that warns
+    nullShareBelow('dellay', 0.01).warn(),
+    // @ts-expect-error a key of which one column is none
+    uniqueKey('origin', 'dat'),
+    // @ts-expect-error a key without columns
+    uniqueKey(),
+    // @ts-expect-error an age that is no duration
+    fresherThan('2 days'),
+    // @ts-expect-error one bound of two
+    rowsBetween(1),
+    // @ts-expect-error an expectation that is not called
+    rowsBetween,
+    // @ts-expect-error no expectation
+    'rowsBetween(1, 2)',
+  ],
 })

@@ -9,6 +9,7 @@ import { hasLifetime, reachOf } from '../../domain/featureSet.ts'
 import type { CutoffRange } from '../../domain/ranges.ts'
 import { itemBlocksSql, itemsPart, mergedBlocksSql } from './distinctSql.ts'
 import { itemSpansSql, mergedSpansSql } from './itemSpansSql.ts'
+import { measureBatch } from './measures.ts'
 import { MOMENTS_MACRO } from './partialSql.ts'
 import type { PartialAggregate } from './partials.ts'
 import { RejectStage } from './rejectStage.ts'
@@ -33,7 +34,7 @@ export function read(
 
 async function readInTables(
   connection: DuckDBConnection,
-  { set, inputs, published, keep }: Reading,
+  { set, inputs, published, expected, keep }: Reading,
   options: ReadOptions & { scratchDir: string },
 ): Promise<ReadResult> {
   const shape = shapeOf(set)
@@ -79,6 +80,7 @@ async function readInTables(
     rowsRejected,
     rejects: await stage?.finish(),
     tiles,
+    ...(expected && !tooMany ? { measured: await measureBatch(connection, shape, { scan, accepted }, expected) } : {}),
     spans: await spansOf(connection, shape, scan, summary),
     knownThrough: await knownThrough(connection, set, rows.relation),
     touched: published && reaches(set, summary, published) ? await touchedCutoffs(connection, shape, published) : [],
