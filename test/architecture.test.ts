@@ -39,7 +39,7 @@ const MAY: Record<string, string[]> = {
   'index.ts': ['definition'],
   objects: ['domain', 'folders.ts'],
   delta: ['domain'],
-  'engine/duckdb': ['domain'],
+  'engine/duckdb': ['domain', 'validation'],
   'sources/objects': ['domain'],
   run: ['domain'],
   'version.ts': [],
