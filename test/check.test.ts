@@ -46,7 +46,7 @@ transforms/o.ts: \`orders_daily\`: feature \`Bad\`: is no name
     [
       'a transform of no declared type',
       { schema: `${SUPPORTED}, x: z.string().transform(x => x.length)` },
-      /column `x`: `z\.pipe\(\)` cannot be a column[\s\S]*end it with `\.pipe/,
+      /column `x`: `\.transform\(\.\.\.\)` cannot be a column[\s\S]*nd it with `\.pipe/,
     ],
     ['a map', { schema: `${SUPPORTED}, x: z.map(z.string(), z.int())` }, /column `x`: `z\.map\(\)` has no meaning in a table/],
     [

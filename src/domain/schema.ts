@@ -108,6 +108,19 @@ export interface Issue {
 
 export type Verdict = { ok: true; row: Record<string, unknown> } | { ok: false; issues: Issue[] }
 
+/** What of a column has no form in SQL, so that zod judges each of its values, for people. Undefined where SQL judges them. */
+export function notInSql({ byZod, steps }: Field): string | undefined {
+  if (!steps) return byZod
+  const odd = steps.find(
+    step =>
+      step.kind === 'normalize' ||
+      (step.kind === 'pattern' && step.re2 === undefined) ||
+      (step.kind === 'includes' && step.from > 0),
+  )
+  if (odd?.kind === 'pattern') return `the regular expression ${odd.pattern}, which is JavaScript's alone`
+  return odd && (odd.kind === 'includes' ? 'a search from a position' : 'a normal form')
+}
+
 /** Whether a column of accepted rows can hold nulls. */
 export function mayBeNull({ nullable, optional, whenNull, whenAbsent, byZod, caught }: Field): boolean {
   return (nullable && whenNull === null) || (optional && whenAbsent === null) || byZod !== undefined || caught?.value === null

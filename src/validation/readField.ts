@@ -23,7 +23,7 @@ export function readField(
   const odd = meaninglessPart(column)
   if (odd) return refused(`\`z.${odd.type}()\` has no meaning in a table`, odd.why)
   const output = outputOf(column)
-  if ('fault' in output) return refused(`\`z.${column._zod.def.type}()\` cannot be a column`, output.fault)
+  if ('fault' in output) return refused(`\`${nameOf(column)}\` cannot be a column`, output.fault)
   const { core, nullable, optional, isPlain, caught, byZod } = unwrapped(column, output)
   const read = byZod === undefined ? readSteps(core) : { byZod }
   const steps = 'steps' in read ? read.steps : undefined
@@ -50,6 +50,9 @@ export function readField(
     ...(description === undefined ? {} : { description }),
   }
 }
+
+const nameOf = ({ _zod: { def } }: ZodLike): string =>
+  def.out?._zod.def.type === 'transform' ? '.transform(...)' : `z.${def.type}()`
 
 const refused = (message: string, hint: string): { fault: FieldFault } => ({
   fault: { message, hint: hint.endsWith('.') ? hint : `${hint[0]!.toUpperCase()}${hint.slice(1)}.` },
@@ -101,7 +104,9 @@ function unwrapped(column: ZodLike, output: Output): Unwrapped {
 function caughtValue(catchValue: (context: unknown) => unknown, output: Output): Value | undefined {
   if (catchValue.length > 0) return undefined
   try {
-    const [one, other] = [0, 1].map(() => storedValue(output, catchValue({ issues: [], error: { issues: [] } })))
+    const [one, other] = [0, 1].map(() =>
+      storedValue(output, catchValue({ value: undefined, input: undefined, issues: [], error: { issues: [] } })),
+    )
     return Object.is(one, other) ? one : undefined
   } catch {
     return undefined

@@ -167,8 +167,11 @@ export function refusedSql(request: ScanRequest, decoded: DecodedGroup, file: Pi
     return `CASE WHEN (${conditions.join(' AND ')}) IS TRUE THEN '' ELSE '${at}' || ${text} END`
   })
   const nulls = keyColumns(request).map((column, at) => `CASE WHEN ${column} IS NULL THEN 'k${at}' ELSE '' END`)
-  // What only the whole row tells, each row tells for itself.
-  const kind = `${["''", ...failed].join(' || ')} || CASE WHEN (${valid}) IS TRUE AND (${whole}) IS FALSE THEN 'r' || ${POSITION} ELSE '' END`
+  // Where the row as a whole is judged, each row speaks for itself.
+  const kind =
+    request.source.schema.wholeRow === undefined
+      ? ["''", ...failed].join(' || ')
+      : `CASE WHEN (${valid}) IS TRUE AND (${whole}) THEN '' ELSE 'r' || ${POSITION} END`
   const inner = [POSITION, ...values, `${times.t} AS __t`, `${kind} AS __failed`]
   const columns = [...group.columns]
   const rawRow = `json_object(${columns.map(([name, { sql }]) => `${literal(name)}, ${sql}`).join(', ')})::VARCHAR`
