@@ -85,8 +85,11 @@ export type Parsed = { ok: true; output: unknown; value: Value } | { ok: false }
 /** What becomes of a column that the schema does not name. */
 export type ExtraColumns =
   | { kind: 'ignored' }
-  /** Judged and not kept. `refused`: every value is, as by `z.strictObject`; else as `.catchall(...)` says. */
-  | { kind: 'refused' | 'judged'; field: (name: string) => Field }
+  /**
+   * Judged and not kept. `refused`: every value is, as by `z.strictObject`; `judged`: as `.catchall(...)` says; `seen`: with the
+   * row as a whole.
+   */
+  | { kind: 'refused' | 'judged' | 'seen'; field: (name: string) => Field }
 
 export interface RowSchema {
   fields: Field[]

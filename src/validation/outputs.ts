@@ -152,6 +152,9 @@ function unionOutput(options: readonly ZodLike[], depth: number): Output | { fau
   return outputs.reduce(wider)
 }
 
+/** One that holds the values of all. */
+export const widest = (outputs: readonly Output[]): Output => outputs.map(({ type, isJson }) => ({ type, isJson })).reduce(wider)
+
 const WIDTHS = ['int32', 'int64', 'float', 'double']
 
 function wider(a: Output, b: Output): Output {

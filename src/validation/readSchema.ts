@@ -1,9 +1,12 @@
 /** Reads a zod object into a row schema: fields, checks and a fingerprint. What has no meaning in a table is named, never ignored. */
 import { createHash } from 'node:crypto'
 import type { ExtraColumns, Field, Issue, RowSchema, Verdict } from '../domain/schema.ts'
+import { mergedField } from './mergedField.ts'
 import { storedValue } from './outputs.ts'
 import type { FieldFault } from './readField.ts'
 import { readField } from './readField.ts'
+import type { RowParts } from './rowParts.ts'
+import { rowOf } from './rowParts.ts'
 import type { ZodLike } from './zodLike.ts'
 import { isZod } from './zodLike.ts'
 
@@ -14,48 +17,46 @@ export interface SchemaFault {
 }
 
 export function readSchema(given: unknown): { schema: RowSchema } | { faults: SchemaFault[] } {
-  const object = isZod(given) ? unwrapped(given) : undefined
-  if (object?._zod.def.type !== 'object') {
+  const row = isZod(given) ? rowOf(given) : undefined
+  if (row === undefined)
     return { faults: [{ message: 'the schema is no zod object', hint: 'Write `z.object({ ... })`, of zod 4.' }] }
-  }
-  const { def } = object._zod
-  const alone = (name: string, column: ZodLike): ZodLike => objectOf(object, { [name]: column })
   const faults: SchemaFault[] = []
   const fields: Field[] = []
-  for (const [name, column] of Object.entries(def.shape ?? {})) {
-    const read = name === '__proto__' ? UNNAMEABLE : readField(name, column, alone)
+  for (const [name, columns] of row.columns) {
+    const read = name === '__proto__' ? UNNAMEABLE : readColumn(name, columns, row)
     if ('fault' in read) faults.push({ column: name, ...read.fault })
     else fields.push(read)
   }
-  const changes = (def.checks ?? []).some(check => check._zod.def.check === 'overwrite')
-  if (changes)
+  if (row.checks.some(check => check._zod.def.check === 'overwrite'))
     faults.push({
       message: 'the object as a whole is changed, which no column can follow',
       hint: 'Change its columns one by one.',
     })
-  const extra = extraColumns(def.catchall, alone)
+  const extra = extraColumns(row)
   if ('fault' in extra) faults.push({ ...extra.fault, message: `catchall: ${extra.fault.message}` })
   if (faults.length > 0 || 'fault' in extra) return { faults }
-  const wholeRow = (def.checks ?? []).length > 0 ? 'a refinement of the whole row' : undefined
   return {
     schema: {
       fields,
       extra,
-      wholeRow,
+      wholeRow: row.isUnion ? 'a union of objects' : row.checks.length > 0 ? 'a refinement of the whole row' : undefined,
       fingerprint: fingerprintOf(fields),
-      validate: row => verdictOf(given as ZodLike, fields, row),
+      validate: seen => verdictOf(given as ZodLike, fields, seen),
     },
   }
 }
 
-const UNNAMEABLE: { fault: FieldFault } = {
-  fault: { message: 'no column can be called `__proto__`', hint: 'JavaScript keeps the name for itself: rename the column.' },
+/** A column of one object, or of several of which a row is one. */
+function readColumn(name: string, columns: readonly ZodLike[], { isUnion, objects }: RowParts): Field | { fault: FieldFault } {
+  const alone = (of: string, column: ZodLike): ZodLike => objectOf(objects[0]!, { [of]: column })
+  const read = columns.map(column => readField(name, column, alone))
+  const faulty = read.find(field => 'fault' in field)
+  if (faulty) return faulty
+  return isUnion ? mergedField(read as Field[], columns) : read[0]!
 }
 
-/** `z.object(...).readonly()` is the object. */
-function unwrapped(schema: ZodLike): ZodLike {
-  const { def } = schema._zod
-  return def.type === 'readonly' && def.innerType ? unwrapped(def.innerType) : schema
+const UNNAMEABLE: { fault: FieldFault } = {
+  fault: { message: 'no column can be called `__proto__`', hint: 'JavaScript keeps the name for itself: rename the column.' },
 }
 
 /** An object of other columns, made by the same copy of zod. */
@@ -64,19 +65,20 @@ function objectOf(object: ZodLike, shape: Record<string, ZodLike>): ZodLike {
   return new Class({ type: 'object', shape })
 }
 
-function extraColumns(
-  catchall: ZodLike | undefined,
-  alone: (name: string, column: ZodLike) => ZodLike,
-): ExtraColumns | { fault: FieldFault } {
+function extraColumns({ isUnion, objects }: RowParts): ExtraColumns | { fault: FieldFault } {
+  const [object] = objects
+  const catchall = object!._zod.def.catchall
   const type = catchall?._zod.def.type
+  // Of a union each row is judged as a whole, by what its own object says.
+  if (isUnion && objects.some(({ _zod }) => _zod.def.catchall)) return { kind: 'seen', field: anything }
   if (catchall === undefined || type === 'unknown' || type === 'any') return { kind: 'ignored' }
   if (type === 'never') return { kind: 'refused', field: forbidden }
-  const read = readField('catchall', catchall, alone)
+  const read = readField('catchall', catchall, (name, column) => objectOf(object!, { [name]: column }))
   return 'fault' in read ? read : { kind: 'judged', field: name => ({ ...read, name }) }
 }
 
-/** A column that a row must not have. */
-const forbidden = (name: string): Field => ({
+/** A column of whatever type. */
+const anything = (name: string): Field => ({
   name,
   type: { kind: 'string' },
   isJson: true,
@@ -88,9 +90,16 @@ const forbidden = (name: string): Field => ({
   whenAbsent: null,
   coerce: false,
   instantText: false,
-  steps: [{ kind: 'oneOf', values: [] }],
+  steps: undefined,
   caught: undefined,
   byZod: undefined,
+  parse: output => ({ ok: true, output, value: null }),
+})
+
+/** A column that a row must not have. */
+const forbidden = (name: string): Field => ({
+  ...anything(name),
+  steps: [{ kind: 'oneOf', values: [] }],
   parse: () => ({ ok: false }),
 })
 

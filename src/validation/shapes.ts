@@ -29,7 +29,7 @@ export function shapeOf(schema: ZodLike, depth = 0): InputShape {
     case 'literal':
       return ofValues((def.values ?? []).filter(value => value != null))
     case 'union':
-      return ofOptions(meaningfulOptions(def.options ?? []).map(of))
+      return oneShape(meaningfulOptions(def.options ?? []).map(of))
     case 'intersection':
       return merged(of(def.left!), of(def.right!))
     case 'pipe':
@@ -52,10 +52,11 @@ export function shapeOf(schema: ZodLike, depth = 0): InputShape {
 }
 
 function ofValues(values: readonly unknown[]): InputShape {
-  return ofOptions([...new Set(values.map(value => typeof value))].map(type => ({ kind: type as 'string' })))
+  return oneShape([...new Set(values.map(value => typeof value))].map(type => ({ kind: type as 'string' })))
 }
 
-function ofOptions(options: readonly InputShape[]): InputShape {
+/** One that expects what any of them does. */
+export function oneShape(options: readonly InputShape[]): InputShape {
   const different = options.filter((option, at) => options.findIndex(other => isSame(other, option)) === at)
   return different.length === 1 ? different[0]! : { kind: 'union', options: different }
 }

@@ -88,3 +88,45 @@ type Expected = {
   last_early_1d: boolean | null
 }
 export const rowIsInferred: Same<Row, Expected> = true
+
+const event = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('visit'), at: z.date(), page: z.string() }),
+  z.looseObject({ kind: z.literal('order'), at: z.date(), total: z.number() }),
+])
+const events = defineFeatureSet({
+  name: 'events',
+  source: objects({ name: 'events', uri: 'data/*.ndjson', schema: event, eventTime: 'at' }),
+  entity: ['kind'],
+  every: '1d',
+  features: f => ({
+    spent: sum(f.total).over('1d'),
+    pages: countDistinct(f.page).where(f.kind.eq('visit')).over('1d'),
+  }),
+})
+export const unionIsInferred: Same<
+  RowOf<typeof events>,
+  { kind: 'visit' | 'order'; cutoff: Date; spent_1d: number | null; pages_1d: number }
+> = true
+
+const order = z.looseObject({
+  at: z.date(),
+  buyer: z.string().trim(),
+  tags: z.array(z.string()),
+  place: z.union([z.string(), z.int()]),
+  size: z.codec(z.string(), z.number(), { decode: Number, encode: String }),
+})
+const orders = defineFeatureSet({
+  name: 'orders',
+  source: objects({ name: 'orders', uri: 'data/*.ndjson', schema: order, eventTime: 'at' }),
+  entity: ['buyer'],
+  every: '1d',
+  features: f => ({
+    tags: last(f.tags).over('1d'),
+    place: last(f.place).over('1d'),
+    size: mean(f.size).over('1d'),
+  }),
+})
+export const nestedIsText: Same<
+  RowOf<typeof orders>,
+  { buyer: string; cutoff: Date; tags_1d: string | null; place_1d: string | null; size_1d: number | null }
+> = true

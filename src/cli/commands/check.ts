@@ -11,7 +11,10 @@ import { counted, printJson, printLine } from '../output.ts'
 export async function check({ app, args, flags }: CommandContext): Promise<number> {
   const report = (set: FeatureSet): void => {
     const byZod = judgedByZod(set)
-    if (flags.json) return printJson({ name: set.name, outcome: 'ok', columns: set.columns.length, byZod })
+    if (flags.json) {
+      printJson({ name: set.name, outcome: 'ok', columns: set.columns.length, byZod })
+      return
+    }
     printLine(`${set.name}: ok, ${counted(set.columns.length, 'feature column')} over source ${set.source.name}`)
     for (const { column, why } of byZod)
       printLine(`  zod itself judges ${column === null ? 'each row' : `\`${column}\``}: ${why}`)
