@@ -2,7 +2,6 @@
 import type { z } from 'zod'
 import type { CsvDialect } from '../domain/source.ts'
 import type { DurationText, FeatureDeclaration } from './aggregations.ts'
-import type { Scalar } from './columns.ts'
 import { Condition, Operand } from './columns.ts'
 import type { ExpectationDeclaration } from './expectations.ts'
 
@@ -21,7 +20,15 @@ type Input<S extends RowObject> = { [K in Named<z.output<S>>]: Member<z.output<S
 type ColumnName<S extends RowObject> = keyof Input<S> & string
 /** Of values that are nested, or of several types, the column is JSON text. */
 type Value<T> = Plain<NonNullable<T>>
-type Plain<T> = [T] extends [string] | [number | bigint] | [boolean] | [Date] ? Extract<T, Scalar> : string
+type Plain<T> = [T] extends [string]
+  ? T
+  : [T] extends [number | bigint]
+    ? T
+    : [T] extends [boolean]
+      ? T
+      : [T] extends [Date]
+        ? T
+        : string
 
 /** The columns whose values can say when something happened. */
 type InstantColumn<S extends RowObject> = {

@@ -31,7 +31,11 @@ export function readField(
   if (contradicts) return refused(`no value can satisfy it: ${contradicts}`, 'Change one of the two.')
   const shape = shapeOf(column)
   const parse = (value: unknown): Parsed => parsedBy(column, output, value)
-  const empty = isPlain ? { nullable, optional, whenNull: null, whenAbsent: null } : emptiness(name, alone(name, column), output)
+  // zod sees what a row inherits as present.
+  const empty =
+    isPlain && !(name in {})
+      ? { nullable, optional, whenNull: null, whenAbsent: null }
+      : emptiness(name, alone(name, column), output)
   if ('fault' in empty) return empty
   const description = descriptionOf(column)
   const { def } = core._zod
@@ -75,7 +79,10 @@ function unwrapped(column: ZodLike, output: Output): Unwrapped {
   const found: Unwrapped = { core: column, nullable: false, optional: false, isPlain: true, caught: undefined }
   for (;;) {
     const { def } = found.core._zod
-    if ((def.checks?.length ?? 0) > 0 && WRAPPERS.has(def.type)) found.byZod ??= 'a refinement'
+    if ((def.checks?.length ?? 0) > 0 && WRAPPERS.has(def.type)) {
+      found.byZod ??= 'a refinement'
+      found.isPlain = false
+    }
     if (def.type === 'nullable') found.nullable = true
     else if (def.type === 'optional') found.optional = true
     else if (def.type === 'catch') {

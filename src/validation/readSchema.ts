@@ -74,7 +74,7 @@ function extraColumns({ isUnion, objects }: RowParts): ExtraColumns | { fault: F
   if (catchall === undefined || type === 'unknown' || type === 'any') return { kind: 'ignored' }
   if (type === 'never') return { kind: 'refused', field: forbidden }
   const read = readField('catchall', catchall, (name, column) => objectOf(object!, { [name]: column }))
-  return 'fault' in read ? read : { kind: 'judged', field: name => ({ ...read, name }) }
+  return 'fault' in read ? read : { kind: 'judged', field: name => ({ ...read, name, optional: true, whenAbsent: null }) }
 }
 
 /** A column of whatever type. */

@@ -57,7 +57,7 @@ function ofValues(values: readonly unknown[]): InputShape {
 
 /** One that expects what any of them does. */
 export function oneShape(options: readonly InputShape[]): InputShape {
-  const different = options.filter((option, at) => options.findIndex(other => isSame(other, option)) === at)
+  const different = options.filter((option, at) => options.findIndex(other => other === option || isSame(other, option)) === at)
   return different.length === 1 ? different[0]! : { kind: 'union', options: different }
 }
 

@@ -58,9 +58,9 @@ type Simple = Exclude<Step, { kind: 'trim' | 'lowerCase' | 'upperCase' | 'normal
 function checkSql(step: Simple, value: string, field: Field): string | undefined {
   switch (step.kind) {
     case 'min':
-      return isRangeOfType(step, field) ? undefined : `${value} ${step.inclusive ? '>=' : '>'} ${numberSql(step.value)}`
+      return isRangeOfType(step, field) ? undefined : `${value} ${step.inclusive ? '>=' : '>'} ${boundSql(step.value, field)}`
     case 'max':
-      return isRangeOfType(step, field) ? undefined : `${value} ${step.inclusive ? '<=' : '<'} ${numberSql(step.value)}`
+      return isRangeOfType(step, field) ? undefined : `${value} ${step.inclusive ? '<=' : '<'} ${boundSql(step.value, field)}`
     // The schema sees whole milliseconds, floored.
     case 'minInstant':
       return `${value} >= ${instantSql(step.inclusive ? step.value : step.value + 1000n)}`
@@ -125,6 +125,12 @@ function isBeyondBasicPlane(value: string): string {
 }
 
 const valueSql = (value: number | bigint | boolean): string => (typeof value === 'boolean' ? String(value) : numberSql(value))
+
+/** The engine compares decimals exactly with decimals only. */
+function boundSql(value: number | bigint, { type }: Field): string {
+  const isWhole = typeof value === 'bigint' || Number.isSafeInteger(value)
+  return type.kind === 'decimal' && isWhole ? `${literal(String(value))}::DECIMAL(38,0)` : numberSql(value)
+}
 
 function numberSql(value: number | bigint): string {
   return typeof value === 'bigint' || Number.isSafeInteger(value) ? `(${value})` : `${literal(String(value))}::DOUBLE`
