@@ -14,7 +14,7 @@ describe.concurrent('quern check', () => {
       stdout: 'orders_daily: ok, 3 feature columns over source orders\n',
       stderr: '',
     })
-    expect(documents(await check({}, '--json'))).toEqual([{ name: 'orders_daily', outcome: 'ok', columns: 3 }])
+    expect(documents(await check({}, '--json'))).toEqual([{ name: 'orders_daily', outcome: 'ok', columns: 3, byZod: [] }])
   })
 
   it('reports all faults at once, each with its place', async () => {

@@ -7,6 +7,7 @@ import type { Value } from '../../domain/columnType.ts'
 import type { Field, Parsed } from '../../domain/schema.ts'
 import type { Decoder } from './decode.ts'
 import type { DecodedGroup } from './decodedGroup.ts'
+import { seenOf, sentSql } from './decodedGroup.ts'
 import { sqlType } from './expressionSql.ts'
 import { uncertainSql } from './fieldSql.ts'
 import { tableAppender } from './rowWriter.ts'
@@ -47,7 +48,7 @@ async function judge(connection: DuckDBConnection, field: Field, decoder: Decode
     { type: { kind: 'boolean' } },
     { type: field.type },
   ])
-  for await (const { from, rows } of pages(connection, values, ['raw'])) {
+  for await (const { from, rows } of pages(connection, values, [sentSql(decoder, 'raw')])) {
     const verdicts = rows.map(([raw]) => parsed(field, decoder, raw!))
     const stored = verdicts.map((verdict): Value => (verdict.ok ? verdict.value : null))
     appender.append({
@@ -59,9 +60,15 @@ async function judge(connection: DuckDBConnection, field: Field, decoder: Decode
 }
 
 /** A function of the schema that fails refuses the value; the row's own verdict tells how. */
-function parsed(field: Field, decoder: Decoder, raw: DuckDBValue): Parsed {
+function parsed(field: Field, decoder: Decoder, sent: DuckDBValue): Parsed {
   try {
-    return field.parse(decoder.seen(raw))
+    const seen = seenOf(decoder, sent)
+    const verdict = field.parse(seen)
+    if (!verdict.ok || !(seen instanceof Date) || !(verdict.output instanceof Date)) return verdict
+    // A date that comes out as it went in keeps what is finer than its milliseconds.
+    if (verdict.output.getTime() !== seen.getTime()) return verdict
+    const instant = decoder.instant?.(decoder.isText ? String(sent).slice(1) : sent)
+    return instant === undefined ? verdict : { ...verdict, value: instant }
   } catch {
     return { ok: false }
   }

@@ -3,7 +3,7 @@ import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
 import type { Field } from '../../domain/schema.ts'
 import type { Decoder } from './decode.ts'
 import type { DecodedGroup } from './decodedGroup.ts'
-import { fromSql } from './decodedGroup.ts'
+import { fromSql, seenOf, sentSql } from './decodedGroup.ts'
 import { POSITION } from './fileGroups.ts'
 import { tableAppender } from './rowWriter.ts'
 import type { ScanRequest } from './scanRequest.ts'
@@ -16,7 +16,7 @@ export async function judgeWholeRows(
   { at, valid }: { at: number; valid: string },
 ): Promise<void> {
   const decoders = decodersOf(decoded)
-  const raws = decoders.map(([, { raw }]) => raw)
+  const raws = decoders.map(([, decoder]) => sentSql(decoder, decoder.raw))
   const files: bigint[] = []
   const positions: bigint[] = []
   for (const [place, file] of decoded.group.files.entries()) {
@@ -45,12 +45,12 @@ export async function judgeWholeRows(
 
 export const decodersOf = ({ decoders, extras }: DecodedGroup): (readonly [Field, Decoder])[] => [...decoders, ...extras]
 
-/** A row as zod sees it, of the raw values of all decoders in their order. */
+/** A row as zod sees it, of all decoders' raw values in their order, as `sentSql` sends them. */
 export function seenRow(decoders: readonly (readonly [Field, Decoder])[], raws: readonly DuckDBValue[]): Record<string, unknown> {
   const seen: [string, unknown][] = []
   for (const [at, [field, decoder]] of decoders.entries()) {
     const raw = raws[at]!
-    if (raw !== null) seen.push([field.name, decoder.seen(raw)])
+    if (raw !== null) seen.push([field.name, seenOf(decoder, raw)])
     // A null is null where the schema accepts null or accepts neither, else absent.
     else if (field.nullable || !field.optional) seen.push([field.name, null])
   }

@@ -8,7 +8,7 @@ import { EARLIEST_INSTANT, LATEST_INSTANT } from '../../domain/time.ts'
 import { loadCsv } from './csv.ts'
 import { decoderOf } from './decode.ts'
 import type { DecodedGroup } from './decodedGroup.ts'
-import { decoderIn, fieldOf, fromSql } from './decodedGroup.ts'
+import { decoderIn, fieldOf, fromSql, sentSql } from './decodedGroup.ts'
 import { sqlType } from './expressionSql.ts'
 import type { FileGroup } from './fileGroups.ts'
 import { POSITION, parquetGroups } from './fileGroups.ts'
@@ -177,7 +177,7 @@ export function refusedSql(request: ScanRequest, decoded: DecodedGroup, file: Pi
   const rawRow = `json_object(${columns.map(([name, { sql }]) => `${literal(name)}, ${sql}`).join(', ')})::VARCHAR`
   const refusedRows = (more: readonly string[]): string => `SELECT *, ${['__failed', ...nulls].join(' || ')} AS __kind
     FROM (SELECT ${[...inner, ...more].join(', ')} FROM ${fromSql(decoded, file)}) WHERE __kind <> ''`
-  const raws = decoders.map((decoder, at) => `${decoder.raw} AS __raw${at}`)
+  const raws = decoders.map((decoder, at) => `${sentSql(decoder, decoder.raw)} AS __raw${at}`)
   const firsts = ['__t', ...decoders.map((_, at) => `__raw${at}`)].map(name => `any_value(${name}) AS ${name}`)
   return {
     kinds: `SELECT __kind, count(*) AS __rows, ${firsts.join(', ')} FROM (${refusedRows(raws)}) GROUP BY __kind`,
