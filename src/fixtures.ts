@@ -34,9 +34,7 @@ export async function loadFixtures(projectDir: string): Promise<Fixture[]> {
     return known
   }
   const loaded = await Promise.all(files.map(file => loadFile(projectDir, join(folder, file), setOf)))
-  const fixtures = loaded.flat()
-  if (fixtures.length === 0) throw noFixtures(`the files in ${folder} hold no unit cases`)
-  return fixtures
+  return loaded.flat()
 }
 
 /** What `quern test` says to who has none yet. */
@@ -91,6 +89,8 @@ async function loadFile(projectDir: string, path: string, setOf: (name: string) 
   if (set === undefined) return broken(null, 'its cases are of no definition', 'Import it: `defineCases(originDelays, { ... })`.')
   if (typeof declaration.cases !== 'object' || declaration.cases === null || Array.isArray(declaration.cases))
     return broken(set, 'its cases have no names', "Write `defineCases(originDelays, { 'what it proves': { ... } })`.")
+  if (Object.keys(declaration.cases).length === 0)
+    return broken(set, 'holds no unit cases', "Write one: `'what it proves': { ... }`.")
   try {
     return resolveCases(declaration, await setOf(set), file).map(({ name, ...resolved }) => ({
       file,
@@ -116,12 +116,6 @@ function nameOf(definition: unknown): string | undefined {
 /** The faults of a definition have places of their own. */
 function withFile(error: DefinitionError, file: string): DefinitionError {
   if (error instanceof FaultsError) return error
-  return new FaultsError([
-    {
-      place: file,
-      message: `${error.message} among the transforms`,
-      ...(error.hint ? { hint: error.hint } : {}),
-      code: error.code,
-    },
-  ])
+  const { message, code, hint } = error
+  return new FaultsError([{ place: file, message, code, ...(hint === undefined ? {} : { hint }) }])
 }

@@ -41,21 +41,39 @@ export function summaryText(results: readonly CaseResult[], seconds: number): st
 const milliseconds = (seconds: number): string => `${Math.round(seconds * 1000)} ms`
 
 /** Why a case is not ok: its differences as a table, or its error. */
-export function reasonText({ differences, error }: CaseResult): string {
+export function reasonText({ fixture, differences, error }: CaseResult): string {
   if (error !== undefined) return isExpected(error) ? errorText(error) : defectText(error)
-  const rows = differences.map(one => [placeOf(one), one.column ?? '', expectedText(one), gotText(one)])
+  const cell = cells(fixture)
+  const rows = differences.map(one => [placeOf(one, cell), one.column ?? '', expectedText(one, cell), gotText(one, cell)])
   return tableText(['row', 'column', 'expected', 'got'], rows, new Set())
 }
 
+/** A value of a column as text: all digits, since what differs may do so in the last one. */
+type Cell = (name: string, value: Value) => string
+
+function cells(fixture: Fixture): Cell {
+  const instants = instantsOf(fixture)
+  return (name, value) => {
+    if (instants.has(name) && value !== null) return formatInstantShort(value as bigint)
+    return typeof value === 'string' ? `'${value}'` : String(value)
+  }
+}
+
+/** The columns of the case's table that hold instants. */
+function instantsOf({ content }: Fixture): ReadonlySet<string> {
+  const { entity, columns } = 'unit' in content ? content.unit.set : { entity: [], columns: [] }
+  return new Set(['cutoff', ...[...entity, ...columns].filter(({ type }) => type.kind === 'timestamp').map(({ name }) => name)])
+}
+
 /** `ATL @ 2001-01-02`, or the input row. */
-function placeOf({ key, input }: CaseDifference): string {
+function placeOf({ key, input }: CaseDifference, cell: Cell): string {
   if (!key) return input!
-  const values = key.map(({ name, value }) => (name === 'cutoff' ? formatInstantShort(value as bigint) : String(value)))
+  const values = key.map(({ name, value }) => (typeof value === 'string' ? value : cell(name, value)))
   return `${values.slice(0, -1).join(', ')} @ ${values.at(-1)}`
 }
 
-function expectedText({ kind, expected }: CaseDifference): string {
-  if (kind === 'value') return valueText(expected as Value)
+function expectedText({ kind, column, expected }: CaseDifference, cell: Cell): string {
+  if (kind === 'value') return cell(column!, expected as Value)
   if (kind === 'missing') return 'a row'
   if (kind === 'unexpected') return 'no row'
   if (kind === 'rejected') return 'accepted'
@@ -64,12 +82,12 @@ function expectedText({ kind, expected }: CaseDifference): string {
   return reason === '' ? 'rejected' : `rejected: ${reason}`
 }
 
-function gotText({ kind, got }: CaseDifference): string {
-  if (kind === 'value') return valueText(got as Value)
+function gotText({ kind, column, got }: CaseDifference, cell: Cell): string {
+  if (kind === 'value') return cell(column!, got as Value)
   if (kind === 'missing') return 'no row'
   if (kind === 'accepted') return 'accepted'
   if (kind === 'unexpected') {
-    const values = Object.entries(got as Record<string, Value>).map(([name, value]) => `${name} ${valueText(value)}`)
+    const values = Object.entries(got as Record<string, Value>).map(([name, value]) => `${name} ${cell(name, value)}`)
     return `a row: ${values.slice(0, SHOWN).join(', ')}${values.length > SHOWN ? ', ...' : ''}`
   }
   return `rejected: ${(got as Issue[]).map(({ path, code, message }) => `${path === '' ? '' : `${path}: `}${code}: ${message}`).join('; ')}`
@@ -78,24 +96,32 @@ function gotText({ kind, got }: CaseDifference): string {
 /** Values of a row that nobody expected. */
 const SHOWN = 4
 
-/** All digits: what differs may do so in the last one. */
-const valueText = (value: Value): string => (typeof value === 'string' ? `'${value}'` : String(value))
-
 export function caseJson(result: CaseResult): object {
   const { fixture, seconds, differences, error } = result
+  const instants = instantsOf(fixture)
   return {
     name: fixture.set,
     case: fixture.name,
     file: fixture.file,
     outcome: outcomeOf(result),
     seconds,
-    differences: differences.map(one => ({ ...one, key: keyObject(one.key) })),
+    differences: differences.map(one => differenceJson(one, instants)),
     ...(error === undefined ? {} : failure(error)),
   }
 }
 
-const keyObject = (key: CaseDifference['key']): Record<string, Value> | null =>
-  key && Object.fromEntries(key.map(({ name, value }) => [name, name === 'cutoff' ? formatInstant(value as bigint) : value]))
+function differenceJson({ kind, key, input, column, expected, got }: CaseDifference, instants: ReadonlySet<string>): object {
+  const plain = (name: string, value: Value): Value =>
+    instants.has(name) && value !== null ? formatInstant(value as bigint) : value
+  const row = (values: Record<string, Value>): object =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, plain(name, value)]))
+  const side = (value: unknown): unknown => {
+    if (kind === 'value') return plain(column!, value as Value)
+    return (kind === 'missing' || kind === 'unexpected') && value !== null ? row(value as Record<string, Value>) : value
+  }
+  const named = key && row(Object.fromEntries(key.map(({ name, value }) => [name, value])))
+  return { kind, key: named, input, column, expected: side(expected), got: side(got) }
+}
 
 function failure(error: Error): object {
   const { code, hint } = error instanceof QuernError ? error : { code: 'defect.unexpected', hint: undefined }

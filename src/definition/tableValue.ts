@@ -22,9 +22,10 @@ export function tableValue(type: ColumnType, given: unknown): Value | undefined 
 /** How such a value is written. */
 export function valueHint(type: ColumnType): string {
   if (type.kind === 'timestamp') return INSTANT_HINT
-  if (type.kind === 'decimal') return `It is a ${typeName(type)}: write its digits, such as '12${type.scale > 0 ? '.5' : ''}'.`
+  if (type.kind === 'decimal')
+    return `Its type is ${typeName(type)}: write its digits, such as '12${type.scale > 0 ? '.5' : ''}'.`
   const example = isInteger(type) ? '3' : isFloat(type) ? '0.5' : type.kind === 'boolean' ? 'true' : "'text'"
-  return `It is a ${typeName(type)}: write a value such as ${example}, or null.`
+  return `Its type is ${typeName(type)}: write a value such as ${example}, or null.`
 }
 
 export const INSTANT_HINT = "Write a Date, or a text with its offset such as '2026-01-31T00:00:00Z'."
