@@ -32,6 +32,15 @@ describe('quern test', () => {
     expect(outcome).toMatchObject({ code: 0, stderr: expect.stringMatching(/^2 cases: 2 ok/) })
   })
 
+  it('runs the example of the documentation', async () => {
+    const example = /```ts\n([\s\S]*?)```/.exec(readFileSync(join(REPOSITORY, 'docs/testing.md'), 'utf8'))![1]!
+    const copied = Object.fromEntries(
+      ['transforms/originDelays.ts', 'schemas/flight.ts'].map(file => [file, readFileSync(join(REPOSITORY, file))]),
+    )
+    const outcome = await here(project({ ...copied, 'fixtures/originDelays.ts': example }), ['test'])
+    expect(outcome).toMatchObject({ code: 0, stderr: expect.stringMatching(/^2 cases: 2 ok/) })
+  })
+
   it('says a line for each case, what differs as a table, and the sums', async () => {
     const cwd = withCases({
       'one order': `rows: [${order()}], ${AT}, expect: [{ customer: 'ada', orders_1d: 1, spend_7d: 5 }]`,
