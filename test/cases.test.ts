@@ -156,6 +156,19 @@ FAILED  orders_daily: wrong rows (N ms)
     })
   }
 
+  it('counts a CSV row whose only column is null', async () => {
+    const cwd = project({
+      'transforms/o.ts': orders({ schema: 'time: z.date().nullable()', features: "n: count().over('1d')" }).replace(
+        "['customer']",
+        "['time']",
+      ),
+      'fixtures/o.ts': fixture({
+        null: "rejects: [{ row: { time: null }, code: 'no_event_time' }, { row: { time: 'soon' }, code: 'invalid_type' }]",
+      }),
+    })
+    expect(await here(cwd, ['test'])).toMatchObject({ code: 0 })
+  })
+
   it('gives what a run over the same rows commits', async () => {
     const cwd = project({
       'transforms/o.ts': orders({
@@ -204,13 +217,14 @@ FAILED  orders_daily: wrong rows (N ms)
       'the last digit': summing([0.1, 0.2], 'sum_1d: 0.3'),
       'nothing is left': summing([0.1, 0.2, -0.3], 'sum_1d: 0'),
       'nothing is left of much': summing([1e16, 1, -1e16], 'sum_1d: 0'),
+      'little is left of much': summing([1e16, 1, -1e16], 'sum_1d: 1'),
       'no spread': summing([0.1, 0.1, 0.1], 'spread_1d: 0'),
       'a maximum': summing([0.1, '0.1 + 0.2'], 'top_1d: 0.3'),
       'too much': summing([0.1, 0.2], 'sum_1d: 0.3 + 1e-11'),
       'too much where nothing is left': summing([0.1, 0.2, -0.3], 'sum_1d: 1e-11'),
       'a null': summing([0.1], 'spread_1d: 0'),
     }
-    expect((await outcomes(cases, options)).outcomes).toEqual(['ok', 'ok', 'ok', 'ok', 'ok', 'failed', 'failed', 'failed'])
+    expect((await outcomes(cases, options)).outcomes).toEqual(['ok', 'ok', 'ok', 'ok', 'ok', 'ok', 'failed', 'failed', 'failed'])
   })
 
   it('compares integers, decimals and texts exactly', async () => {

@@ -45,7 +45,6 @@ const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;
 /** XML 1.0 has no way at all to write most control characters and halves of surrogate pairs: they become U+FFFD. */
 function escaped(text: string): string {
   return text
-    .toWellFormed()
     .replaceAll(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '\ufffd')
     .replaceAll(/[&<>"]/g, char => ENTITIES[char]!)
     .replaceAll(/[\t\n\r]/g, char => `&#${char.charCodeAt(0)};`)

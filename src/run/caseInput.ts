@@ -53,8 +53,7 @@ function csvText(fields: readonly Field[], rows: readonly InputRow[]): string {
     return value instanceof Date ? value.toISOString() : quoted(typeof value === 'object' ? jsonText(value) : String(value))
   }
   const names = fields.map(({ name }) => name)
-  // A line without anything in it would be no row: it ends with a column that no schema names.
-  const lines = [[...names, names.join('|')].map(quoted), ...rows.map(row => [...names.map(name => cell(row[name])), '""'])]
+  const lines = [names.map(quoted), ...rows.map(row => names.map(name => cell(row[name])))]
   return lines.map(line => `${line.join(',')}\n`).join('')
 }
 

@@ -21,7 +21,6 @@ export async function runCase(unit: UnitCase, parts: CaseParts, signal: AbortSig
   const files = [file.path]
   const rejected: RejectedRow[] = []
   const rowsOf = async (of: FeatureSet): Promise<TableRow[]> => {
-    rejected.length = 0
     const computed = await computeRows(of, { file, cutoffs: unit.cutoffs, rejected }, parts, signal)
     files.push(...computed.files)
     return computed.rows
