@@ -24,7 +24,7 @@ describe('npm pack', () => {
     )
     expect(install).toMatchObject({ code: 0 })
     const inside = readdirSync(join(cwd, 'node_modules/quern'), { recursive: true, encoding: 'utf8' })
-    expect(inside.filter(file => /(?<!\.d)\.ts$|test|bench/.test(file))).toEqual([])
+    expect(inside.filter(file => /(?<!\.d)\.ts$|^(test|bench|fixtures)\//.test(file))).toEqual([])
     expect(inside).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'CHANGELOG.md', 'dist/index.js', 'dist/index.d.ts']))
 
     const installed = (args: string[], folder: string): ReturnType<typeof program> =>
