@@ -1,5 +1,5 @@
 /** The project's unit cases, loaded from its fixture files and checked against their definitions. */
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { basename, join, relative } from 'node:path'
 import type { CasesDeclaration } from './definition/cases.ts'
 import { resolveCases } from './definition/resolveCases.ts'
@@ -57,16 +57,17 @@ function noFixtures(message: string): DefinitionError {
 }
 
 function fixtureFiles(folder: string): string[] {
-  const isFolder = statSync(folder).isDirectory()
-  if (!isFolder) {
-    throw new DefinitionError('definition.no-fixtures', `${folder} is no folder`, {
-      hint: 'Unit cases are files in a folder of that name.',
+  try {
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter(file => /\.(ts|mts|js|mjs)$/.test(file) && !/\.d\.m?ts$/.test(file))
+      .filter(file => !file.split('/').some(part => /^[._]|^node_modules$/.test(part)))
+      .sort()
+  } catch (error) {
+    throw new DefinitionError('definition.no-fixtures', `${folder} cannot be read: ${(error as Error).message}`, {
+      hint: 'It must be a folder that this user may read.',
+      cause: error,
     })
   }
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter(file => /\.(ts|mts|js|mjs)$/.test(file) && !/\.d\.m?ts$/.test(file))
-    .filter(file => !file.split('/').some(part => /^[._]|^node_modules$/.test(part)))
-    .sort()
 }
 
 async function loadFile(projectDir: string, path: string, setOf: (name: string) => Promise<FeatureSet>): Promise<Fixture[]> {

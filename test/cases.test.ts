@@ -188,6 +188,24 @@ FAILED  orders_daily: wrong rows (N ms)
     expect(await here(cwd, ['test'])).toMatchObject({ code: 0 })
   })
 
+  it('keeps names and values to their line, and columns apart from what objects inherit', async () => {
+    const cwd = project({
+      'transforms/o.ts': orders({
+        schema: 'time: z.date(), customer: z.string().nullable(), constructor: z.int().optional()',
+        features: "last: last(f.customer).over('1d'), n: count(f.constructor).over('1d')",
+      }),
+      'fixtures/o.ts': fixture({
+        'two\nlines': `rows: [{ time: '2026-01-01', customer: 'a\\nb' }, { time: '2026-01-01', customer: 'c' }], ${AT},
+          expect: [{ customer: 'a\\nb', last_1d: 'b', n_1d: 0 }, { customer: 'c', last_1d: 'c' }],
+          rejects: [{ row: { time: '2026-01-01', customer: null, constructor: 1 }, path: 'customer', code: 'null_key' }]`,
+      }),
+    })
+    expect((await here(cwd, ['test'])).stdout.replace(/\d+ ms/, 'N ms')).toBe(`FAILED  "orders_daily: two\\nlines" (N ms)
+  row                    column   expected  got
+  "a\\nb" @ 2026-01-02  last_1d  "b"       "a\\nb"
+`)
+  })
+
   it('counts what is known late, and repeated row keys, as a run does', async () => {
     const known = 'time: z.date(), known: z.date(), id: z.int(), customer: z.string()'
     const row = (id: number, day: string): string =>
@@ -352,6 +370,11 @@ describe('a case that is none', () => {
     ],
     ['an invalid Date', `rows: [${order("time: new Date('soon')")}], ${AT}, expect: []`, /column `time` is an invalid Date/],
     ['no rows', `rows: [], ${AT}, expect: []`, /holds no rows, so it proves nothing/],
+    [
+      'more rows than a case is for',
+      `rows: Array.from({ length: 10001 }, () => (${row})), ${AT}, expect: []`,
+      /holds more than 10000 rows/,
+    ],
     ['nothing expected', `rows: [${row}]`, /expects nothing/],
     ['no expectation', `rows: [${row}], ${AT}`, /has no `expect`/],
     ['no cutoff', `rows: [${row}], expect: []`, /expects rows at no cutoff/],

@@ -24,10 +24,13 @@ const LABELS = { ok: 'ok', failed: 'FAILED', error: 'ERROR' }
 export function caseText(result: CaseResult): string {
   const { set, name, file } = result.fixture
   const outcome = outcomeOf(result)
-  const title = name === null ? file : `${set}: ${name}`
+  const title = oneLine(name === null ? file : `${set}: ${name}`)
   const line = `${LABELS[outcome].padEnd(6)}  ${title} (${milliseconds(result.seconds)})`
   return outcome === 'ok' ? line : `${line}\n${reasonText(result).replaceAll(/^(?=.)/gm, '  ')}`
 }
+
+/** Names are texts of people, and a line is a line. */
+const oneLine = (text: string): string => (/\p{Cc}/u.test(text) ? JSON.stringify(text) : text)
 
 export function summaryText(results: readonly CaseResult[], seconds: number): string {
   const outcomes = results.map(outcomeOf)
@@ -55,7 +58,7 @@ function cells(fixture: Fixture): Cell {
   const instants = instantsOf(fixture)
   return (name, value) => {
     if (instants.has(name) && value !== null) return formatInstantShort(value as bigint)
-    return typeof value === 'string' ? `'${value}'` : String(value)
+    return typeof value === 'string' ? JSON.stringify(value) : String(value)
   }
 }
 
@@ -68,7 +71,7 @@ function instantsOf({ content }: Fixture): ReadonlySet<string> {
 /** `ATL @ 2001-01-02`, or the input row. */
 function placeOf({ key, input }: CaseDifference, cell: Cell): string {
   if (!key) return input!
-  const values = key.map(({ name, value }) => (typeof value === 'string' ? value : cell(name, value)))
+  const values = key.map(({ name, value }) => (typeof value === 'string' ? oneLine(value) : cell(name, value)))
   return `${values.slice(0, -1).join(', ')} @ ${values.at(-1)}`
 }
 

@@ -90,8 +90,11 @@ function inputRow(row: unknown, part: string, { source }: FeatureSet, fault: Rep
   for (const [name, value] of Object.entries(row)) {
     if (value instanceof Date && Number.isNaN(value.getTime())) fault(part, `column \`${name}\` is an invalid Date`, INSTANT_HINT)
   }
-  return [row]
+  return [columnsOf(row)]
 }
+
+/** Without what every object inherits: a column may be called `constructor`, and be left out. */
+const columnsOf = (row: object): Record<string, unknown> => Object.assign(Object.create(null), row)
 
 function rejectedInput(given: unknown, part: string, set: FeatureSet, fault: Report): RejectedInput[] {
   if (!isObject(given) || given.row === undefined) {
@@ -143,14 +146,15 @@ function requireMoment(value: unknown, part: string, fault: Report): Instant | u
 }
 
 function expectedRow(
-  row: unknown,
+  written: unknown,
   part: string,
   { set, cutoffs, fault }: { set: FeatureSet; cutoffs: readonly Instant[]; fault: Report },
 ): ExpectedRow[] {
-  if (!isObject(row)) {
-    fault(part, `\`${shown(row)}\` is no row`, 'Write it as an object: the key, and the features that matter.')
+  if (!isObject(written)) {
+    fault(part, `\`${shown(written)}\` is no row`, 'Write it as an object: the key, and the features that matter.')
     return []
   }
+  const row = columnsOf(written)
   const columns = [...set.entity, ...set.columns]
   const names = [...set.entity.map(({ name }) => name), 'cutoff', ...set.columns.map(({ name }) => name)]
   for (const name of unknownOptions(row, names)) fault(part, `there is no column \`${name}\``, nearest(name, names))
