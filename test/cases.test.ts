@@ -201,7 +201,7 @@ FAILED  orders_daily: wrong rows (N ms)
       }),
     })
     expect((await here(cwd, ['test'])).stdout.replace(/\d+ ms/, 'N ms')).toBe(`FAILED  "orders_daily: two\\nlines" (N ms)
-  row                   column   expected  got
+  ${'row'.padEnd(19)}  column   expected  got
   "a\\nb" @ 2026-01-02  last_1d  "b"       "a\\nb"
 `)
   })
