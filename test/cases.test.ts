@@ -119,7 +119,7 @@ FAILED  orders_daily: wrong rows (N ms)
     [
       'NDJSON',
       {
-        uri: 'data/*.ndjson',
+        uri: 'data/*.{ndjson,jsonl}.gz',
         schema:
           'time: z.coerce.date(), customer: z.string(), amount: z.int().min(0), note: z.string().nullable(), big: z.int64().optional()',
       },

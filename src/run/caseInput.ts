@@ -37,10 +37,10 @@ export async function writeInput(source: SourceDefinition, rows: readonly InputR
 
 /** The one that the pattern names; Parquet, whose columns have types, where it names none or several. */
 function formatOf({ uri, schema }: SourceDefinition): FileFormat {
-  const named = (['parquet', 'csv', 'ndjson', 'jsonl'] as const).filter(extension => new RegExp(`\\b${extension}\\b`).test(uri))
-  const format = named.length === 1 ? named[0]! : 'parquet'
+  const written = [...uri.matchAll(/\b(parquet|csv|ndjson|jsonl)\b/g)].map(([extension]) => extension.replace('jsonl', 'ndjson'))
+  const named = new Set(written as FileFormat[])
+  const format = named.size === 1 ? [...named][0]! : 'parquet'
   const names = new Set(schema.fields.map(({ name }) => name.toLowerCase()))
-  if (format === 'jsonl') return 'ndjson'
   // The engine writes no two columns that differ by their case alone.
   return format === 'parquet' && names.size < schema.fields.length ? 'csv' : format
 }
