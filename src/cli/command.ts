@@ -29,6 +29,8 @@ export interface Flags {
   chunk?: string
   apply?: boolean
   retain?: string
+  junit?: string
+  watch?: boolean
 }
 
 export interface CommandRow {

@@ -19,6 +19,16 @@ export const COMMANDS: CommandRow[] = [
     load: async () => (await import('./commands/check.ts')).check,
   },
   {
+    name: 'test',
+    args: '[name...]',
+    summary: 'run the unit cases under fixtures/: all, or those of a feature set, of a file, or with a text in their name',
+    flags: [
+      ['--watch', 'again upon each change of transforms, schemas or fixtures'],
+      ['--junit <file>', 'also write a JUnit report there'],
+    ],
+    load: async () => (await import('./commands/test.ts')).test,
+  },
+  {
     name: 'plan',
     args: '[name...]',
     summary: 'what a run would do and why; writes nothing',

@@ -1,10 +1,8 @@
 /** A version beside what its own record computes to. */
 import type { ReadFile } from '../domain/batch.ts'
-import type { ColumnType } from '../domain/columnType.ts'
 import type { BaseFile, Comparison, Differences, Progress, Query, TileSet } from '../domain/engine.ts'
-import type { Expression } from '../domain/expression.ts'
-import type { FeatureColumn, FeatureSet } from '../domain/featureSet.ts'
-import { addsFloats, PRECISION } from '../domain/featureSet.ts'
+import type { FeatureSet } from '../domain/featureSet.ts'
+import { addsFloats } from '../domain/featureSet.ts'
 import type { Lineage } from '../domain/lineage.ts'
 import { lineageOf } from '../domain/lineage.ts'
 import type { CutoffRange, CutoffRanges } from '../domain/ranges.ts'
@@ -16,6 +14,7 @@ import type { Parts } from './parts.ts'
 import type { RecordedInputs } from './recordedInputs.ts'
 import { recordedInputs } from './recordedInputs.ts'
 import type { Resolved } from './resolveRef.ts'
+import { slackOf } from './rounding.ts'
 
 const EXAMPLES = 5
 
@@ -68,25 +67,6 @@ export async function verifyVersion(
   }
   if (differences.added + differences.removed + differences.changed === 0) return { outcome: 'equal', rows }
   return unequal(await engineCause(lineage, parts), differences)
-}
-
-/**
- * The feature set with what rounding may move where floats are added up: a share of the magnitudes that went in, which is more than
- * one of the result where they cancel. Of n values x a sum may be off by that share of sum |x|, a mean and a standard deviation by
- * that of sum |x| / n, a variance by the latter times its root.
- */
-function slackOf(set: FeatureSet): FeatureSet {
-  const type: ColumnType = { kind: 'double' }
-  const share = (x: Expression): Expression => ({
-    op: 'abs',
-    of: { op: 'times', left: x, right: { op: 'literal', type, value: PRECISION } },
-  })
-  const columns = set.columns.map((column): FeatureColumn => {
-    if (!addsFloats(column)) return column
-    const { name, input } = column.aggregation
-    return { ...column, aggregation: { name: name === 'sum' ? 'sum' : 'mean', input: share(input!) }, inputType: type, type }
-  })
-  return { ...set, columns }
 }
 
 /** The rows of all published cutoffs, in staged files. */

@@ -4,12 +4,12 @@ import type { Engine, Reading, ReadResult, TileSet } from '../../src/domain/engi
 import type { FeatureSet } from '../../src/domain/featureSet.ts'
 import type { CutoffRanges } from '../../src/domain/ranges.ts'
 import { BEFORE_ALL } from '../../src/domain/ranges.ts'
-import type { RejectedRow, StagedRejects } from '../../src/domain/rejectedRows.ts'
-import { REJECTED_COLUMNS } from '../../src/domain/rejectedRows.ts'
+import type { RejectedRow } from '../../src/domain/rejectedRows.ts'
 import type { PinnedFile } from '../../src/domain/source.ts'
 import type { StagedFile } from '../../src/domain/tableStore.ts'
 import { gridFloor } from '../../src/domain/time.ts'
 import { tableColumns } from '../../src/run/columns.ts'
+import { stagedRejects } from '../../src/run/stagedRejects.ts'
 import type { Cell, ExpectedRow, Row } from '../oracle/naive.ts'
 import { compare } from '../oracle/naive.ts'
 import { writeParquet } from './parquet.ts'
@@ -70,22 +70,7 @@ export async function readTiles(
 ): Promise<{ read: ReadResult; rejected: RejectedRow[] }> {
   const reading = { set, inputs: { source: set.source.name, files }, keep: true, ...more }
   const read = await engine.read(reading, { ...QUIET, maxRejected, rejects: { id: 'test', startedAt: 0n } })
-  return { read, rejected: await rejectedRows(engine, read.rejects!) }
-}
-
-/** Staged rejected rows, by file and row. */
-export async function rejectedRows(engine: Engine, { files }: StagedRejects): Promise<RejectedRow[]> {
-  const rows: RejectedRow[] = []
-  const select = ['input', 'path', 'row', 'raw', 'issues', 'feature_set']
-  const paths = files.map(({ localPath }) => localPath)
-  for await (const batch of engine.query({ paths, columns: REJECTED_COLUMNS, select, orderBy: ['path', 'row'] })) {
-    for (let at = 0; at < batch.rows; at++) {
-      const [input, path, row, raw, issues, byKey] = batch.columns.map(column => column[at]!)
-      const known = { input: String(input), path: String(path), row: row as bigint, raw: String(raw) }
-      rows.push({ ...known, issues: JSON.parse(String(issues)), ...(byKey === null ? {} : { refusedByKey: true }) })
-    }
-  }
-  return rows
+  return { read, rejected: await stagedRejects(engine, read.rejects!) }
 }
 
 /** The rows of `tiles` at the cutoffs of `due`. */

@@ -2,6 +2,7 @@
 import {
   count,
   countDistinct,
+  defineCases,
   defineFeatureSet,
   fresherThan,
   last,
@@ -130,3 +131,54 @@ export const nestedIsText: Same<
   RowOf<typeof orders>,
   { buyer: string; cutoff: Date; tags_1d: string | null; place_1d: string | null; size_1d: number | null }
 > = true
+const given = {
+  date: '2001-01-01T10:00:00Z',
+  origin: 'ATL',
+  delay: null,
+  big: 1,
+  early: true,
+  millis: 0,
+  written: '2001-01-01T10:00:00Z',
+}
+defineCases(set, {
+  'one cutoff': {
+    rows: [given, { ...given, date: new Date(0), big: 1n, ratio: 0.5 }],
+    cutoff: '2001-01-02T01:30:00Z',
+    expect: [
+      { origin: 'ATL', flights_1d: 2, delay_7d: null, total_1d: 2, exact_1d: '2' },
+      { origin: 'BOS', cutoff: new Date(0), total_1d: 2n },
+    ],
+  },
+  'several cutoffs': {
+    rows: [given],
+    cutoffs: [new Date(0), '2001-01-02T01:30:00Z'],
+    expect: [{ origin: 'ATL', cutoff: '2001-01-02T01:30:00Z' }],
+  },
+  'only refusals': {
+    rejects: [{ row: { ...given, delay: 'late' }, path: 'delay', code: 'invalid_type', message: 'number' }, { row: {} }],
+  },
+})
+
+const coerced = objects({
+  name: 'coerced',
+  uri: '*.ndjson',
+  schema: z.object({ at: z.coerce.date(), user: z.string() }),
+  eventTime: 'at',
+})
+const clicks = defineFeatureSet({
+  name: 'clicks',
+  source: coerced,
+  entity: ['user'],
+  every: '1d',
+  features: f => ({ latest: last(f.at).over('1d') }),
+})
+defineCases(clicks, {
+  'a date is a Date or a text': {
+    rows: [
+      { at: '2001-01-01T10:00:00Z', user: 'ada' },
+      { at: new Date(0), user: 'ada' },
+    ],
+    cutoff: new Date(0),
+    expect: [{ user: 'ada', latest_1d: '2001-01-01T10:00:00Z' }],
+  },
+})
