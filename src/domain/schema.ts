@@ -114,14 +114,19 @@ export type Verdict = { ok: true; row: Record<string, unknown> } | { ok: false; 
 /** What of a column has no form in SQL, so that zod judges each of its values, for people. Undefined where SQL judges them. */
 export function notInSql({ byZod, steps }: Field): string | undefined {
   if (!steps) return byZod
-  const odd = steps.find(
-    step =>
-      step.kind === 'normalize' ||
-      (step.kind === 'pattern' && step.re2 === undefined) ||
-      (step.kind === 'includes' && step.from > 0),
-  )
-  if (odd?.kind === 'pattern') return `the regular expression ${odd.pattern}, which is JavaScript's alone`
-  return odd && (odd.kind === 'includes' ? 'a search from a position' : 'a normal form')
+  for (const step of steps) {
+    if (step.kind === 'normalize') return 'a normal form'
+    if (step.kind === 'pattern' && !step.re2) return `the regular expression ${step.pattern}, which is JavaScript's alone`
+    if (step.kind === 'includes' && step.from > 0) return 'a search from a position'
+    if (textsOf(step).some(text => !text.isWellFormed())) return 'half of a character'
+  }
+  return undefined
+}
+
+/** The texts that a step compares with. */
+function textsOf(step: Step): string[] {
+  if (step.kind === 'oneOf') return step.values.filter(value => typeof value === 'string')
+  return step.kind === 'startsWith' || step.kind === 'endsWith' || step.kind === 'includes' ? [step.value] : []
 }
 
 /** Whether a column of accepted rows can hold nulls. */

@@ -1,5 +1,6 @@
 /** One column of a zod object, read into a field. */
 import type { Value } from '../domain/columnType.ts'
+import { typeName } from '../domain/columnType.ts'
 import type { Field, Parsed, Step } from '../domain/schema.ts'
 import { contradiction } from './contradictions.ts'
 import type { Output } from './outputs.ts'
@@ -31,11 +32,7 @@ export function readField(
   if (contradicts) return refused(`no value can satisfy it: ${contradicts}`, 'Change one of the two.')
   const shape = shapeOf(column)
   const parse = (value: unknown): Parsed => parsedBy(column, output, value)
-  // zod sees what a row inherits as present.
-  const empty =
-    isPlain && !(name in {})
-      ? { nullable, optional, whenNull: null, whenAbsent: null }
-      : emptiness(name, alone(name, column), output)
+  const empty = isPlain ? { nullable, optional, whenNull: null, whenAbsent: null } : emptiness(name, alone(name, column), output)
   if ('fault' in empty) return empty
   const description = descriptionOf(column)
   const { def } = core._zod
@@ -48,7 +45,8 @@ export function readField(
     coerce: isScalar(shape) && shape.coerce === true,
     instantText: steps?.some(isInstantPattern) === true && def.format === 'datetime' && def.local !== true,
     steps,
-    caught,
+    // Where zod judges, it has caught already.
+    caught: steps && caught,
     byZod: 'byZod' in read ? read.byZod : undefined,
     parse,
     ...(description === undefined ? {} : { description }),
@@ -124,16 +122,27 @@ type Emptiness = Pick<Field, 'nullable' | 'optional' | 'whenNull' | 'whenAbsent'
 
 /** What becomes of null and absence, by zod itself. */
 function emptiness(name: string, alone: ZodLike, output: Output): Emptiness | { fault: FieldFault } {
+  let unheld: unknown
   const of = (row: object): Value | undefined => {
     try {
-      const result = alone.safeParse(row)
-      return result.success ? storedValue(output, (result.data as Record<string, unknown>)[name]) : undefined
+      const result = alone.safeParse(Object.assign(Object.create(null), row))
+      if (!result.success) return undefined
+      const given = (result.data as Record<string, unknown>)[name]
+      const value = storedValue(output, given)
+      if (value === undefined) unheld = given
+      return value
     } catch {
       // A function of the schema that fails on nothing accepts no nothing.
       return undefined
     }
   }
   const [absent, again, none] = [of({}), of({}), of({ [name]: null })]
+  if (unheld !== undefined) {
+    return refused(
+      `what stands for nothing, \`${unheld}\`, is no ${typeName(output.type)}`,
+      'give a default that the schema itself accepts',
+    )
+  }
   if (!Object.is(absent, again)) {
     return refused(
       'its default is another each time',

@@ -1,6 +1,6 @@
 /** Reads a zod object into a row schema: fields, checks and a fingerprint. What has no meaning in a table is named, never ignored. */
 import { createHash } from 'node:crypto'
-import type { ExtraColumns, Field, Issue, RowSchema, Verdict } from '../domain/schema.ts'
+import type { ExtraColumns, Field, Issue, Parsed, RowSchema, Verdict } from '../domain/schema.ts'
 import { mergedField } from './mergedField.ts'
 import { storedValue } from './outputs.ts'
 import type { FieldFault } from './readField.ts'
@@ -74,7 +74,14 @@ function extraColumns({ isUnion, objects }: RowParts): ExtraColumns | { fault: F
   if (catchall === undefined || type === 'unknown' || type === 'any') return { kind: 'ignored' }
   if (type === 'never') return { kind: 'refused', field: forbidden }
   const read = readField('catchall', catchall, (name, column) => objectOf(object!, { [name]: column }))
-  return 'fault' in read ? read : { kind: 'judged', field: name => ({ ...read, name, optional: true, whenAbsent: null }) }
+  if ('fault' in read) return read
+  // Nothing is kept of it, so what a column could hold has no say.
+  const parse = (value: unknown): Parsed => {
+    const result = catchall.safeParse(value)
+    return result.success ? { ok: true, output: result.data, value: null } : { ok: false }
+  }
+  const judged = { ...read, optional: true, whenAbsent: null, steps: undefined, caught: undefined, byZod: 'a catchall', parse }
+  return { kind: 'judged', field: name => ({ ...judged, name }) }
 }
 
 /** A column of whatever type. */

@@ -54,5 +54,6 @@ export function seenRow(decoders: readonly (readonly [Field, Decoder])[], raws: 
     // A null is null where the schema accepts null or accepts neither, else absent.
     else if (field.nullable || !field.optional) seen.push([field.name, null])
   }
-  return Object.fromEntries(seen)
+  // Nothing is inherited: zod would take a column called `constructor` for present.
+  return Object.assign(Object.create(null), Object.fromEntries(seen))
 }

@@ -117,7 +117,8 @@ function readLine(request: ScanRequest, file: PinnedFile, text: string): Read {
     return malformed(text, (error as Error).message.replace(/ \(line \d+ column \d+\)$/, ''))
   }
   if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) return malformed(text, 'Not a JSON object')
-  const seen: Record<string, unknown> = { ...parsed }
+  // Nothing is inherited: zod would take a column called `constructor` for present.
+  const seen: Record<string, unknown> = Object.assign(Object.create(null), parsed)
   for (const [name, value] of Object.entries(file.partition)) {
     const field = source.schema.fields.find(candidate => candidate.name === name)
     const folder = folderValue(value)

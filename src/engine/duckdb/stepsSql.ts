@@ -1,6 +1,7 @@
 /** A schema's steps on one column as SQL: flat and cheap, since they run over every row. */
 import { isInteger } from '../../domain/columnType.ts'
 import type { Field, Step } from '../../domain/schema.ts'
+import { notInSql } from '../../domain/schema.ts'
 import { literal } from './sql.ts'
 
 export interface StepsSql {
@@ -14,6 +15,7 @@ export interface StepsSql {
 
 /** Undefined where some step has no form in SQL. `value` is not null where it is evaluated. */
 export function stepsSql(field: Field, input: string): StepsSql | undefined {
+  if (notInSql(field) !== undefined) return undefined
   let value = input
   const conditions: string[] = []
   const uncertain = new Set<string>()
@@ -29,14 +31,12 @@ export function stepsSql(field: Field, input: string): StepsSql | undefined {
         value = `${step.kind === 'lowerCase' ? 'lower' : 'upper'}(${value})`
         break
       case 'normalize':
-        return undefined
+        break
       case 'pattern':
-        if (!step.re2) return undefined
-        if (step.re2.basicPlane) uncertain.add(isBeyondBasicPlane(input))
-        conditions.push(`regexp_matches(${value}, ${literal(step.re2.pattern)})`)
+        if (step.re2!.basicPlane) uncertain.add(isBeyondBasicPlane(input))
+        conditions.push(`regexp_matches(${value}, ${literal(step.re2!.pattern)})`)
         break
       case 'includes':
-        if (step.from > 0) return undefined
         conditions.push(`contains(${value}, ${literal(step.value)})`)
         break
       default: {
