@@ -5,6 +5,7 @@
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
 import type { Value } from '../../domain/columnType.ts'
 import type { Field, Parsed } from '../../domain/schema.ts'
+import { guarded } from '../../validation/guard.ts'
 import type { Decoder } from './decode.ts'
 import type { DecodedGroup } from './decodedGroup.ts'
 import { seenOf, sentSql } from './decodedGroup.ts'
@@ -49,7 +50,15 @@ async function judge(connection: DuckDBConnection, field: Field, decoder: Decode
     { type: field.type },
   ])
   for await (const { from, rows } of pages(connection, values, [sentSql(decoder, 'raw')])) {
-    const verdicts = rows.map(([raw]) => parsed(field, decoder, raw!))
+    const verdicts: Parsed[] = rows.map(() => REFUSED)
+    guarded(
+      rows.length,
+      at => {
+        verdicts[at] = parsed(field, decoder, rows[at]![0]!)
+      },
+      // Refused; the row's own verdict tells why.
+      () => undefined,
+    )
     const stored = verdicts.map((verdict): Value => (verdict.ok ? verdict.value : null))
     appender.append({
       rows: rows.length,
@@ -58,6 +67,8 @@ async function judge(connection: DuckDBConnection, field: Field, decoder: Decode
   }
   appender.close()
 }
+
+const REFUSED: Parsed = { ok: false }
 
 /** A function of the schema that fails refuses the value; the row's own verdict tells how. */
 function parsed(field: Field, decoder: Decoder, sent: DuckDBValue): Parsed {
@@ -70,6 +81,6 @@ function parsed(field: Field, decoder: Decoder, sent: DuckDBValue): Parsed {
     const instant = decoder.instant?.(decoder.isText ? String(sent).slice(1) : sent)
     return instant === undefined ? verdict : { ...verdict, value: instant }
   } catch {
-    return { ok: false }
+    return REFUSED
   }
 }

@@ -1,6 +1,7 @@
 /** What a schema says of a row as a whole: zod judges each row whose columns have passed. */
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
 import type { Field } from '../../domain/schema.ts'
+import { guarded } from '../../validation/guard.ts'
 import type { Decoder } from './decode.ts'
 import type { DecodedGroup } from './decodedGroup.ts'
 import { fromSql, seenOf, sentSql } from './decodedGroup.ts'
@@ -27,11 +28,18 @@ export async function judgeWholeRows(
       request.signal.throwIfAborted()
       const chunk = await result.fetchChunk()
       if (!chunk || chunk.rowCount === 0) break
-      for (const [position, ...values] of chunk.getRows()) {
-        if (request.source.schema.validate(seenRow(decoders, values)).ok) continue
+      const rows = chunk.getRows()
+      const refuse = (at: number): void => {
         files.push(BigInt(place))
-        positions.push(BigInt(position as bigint))
+        positions.push(BigInt(rows[at]![0] as bigint))
       }
+      guarded(
+        rows.length,
+        at => {
+          if (!request.source.schema.validate(seenRow(decoders, rows[at]!.slice(1))).ok) refuse(at)
+        },
+        refuse,
+      )
     }
   }
   if (positions.length === 0) return

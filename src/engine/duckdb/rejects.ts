@@ -5,6 +5,7 @@
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
 import type { Issue } from '../../domain/schema.ts'
 import type { PinnedFile } from '../../domain/source.ts'
+import { guarded, TIMEOUT_ISSUE } from '../../validation/guard.ts'
 import type { DecodedGroup } from './decodedGroup.ts'
 import { decodersOf, seenRow } from './judgeWholeRows.ts'
 import type { RejectStage } from './rejectStage.ts'
@@ -38,7 +39,17 @@ async function stageFile(connection: DuckDBConnection, refusal: Refusal, stage: 
   for await (const page of pages(connection, 'reject_kinds', ['__rows', '__t', ...raws])) {
     request.signal.throwIfAborted()
     found = true
-    const issues = page.rows.map(([, t, ...values]) => issueOf(refusal, stage, t!, values))
+    const issues: number[] = []
+    guarded(
+      page.rows.length,
+      at => {
+        const [, t, ...values] = page.rows[at]!
+        issues[at] = issueOf(refusal, stage, t!, values)
+      },
+      at => {
+        issues[at] = stage.issueId([TIMEOUT_ISSUE], false)
+      },
+    )
     for (const [at, [count]] of page.rows.entries()) stage.count(stage.fileId(file), issues[at]!, Number(count))
     appender.append({ rows: issues.length, columns: [issues.map((_, at) => page.from + BigInt(at)), issues.map(BigInt)] })
   }
