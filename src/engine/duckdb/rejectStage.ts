@@ -44,11 +44,8 @@ export class RejectStage {
   /** Rows that JavaScript has read. No result of the connection may be open. */
   async add(rows: readonly RejectedRow[]): Promise<void> {
     if (rows.length === 0) return
-    const { connection } = this.#context
-    if (!this.#appender) {
-      await connection.run('CREATE OR REPLACE TEMP TABLE rejects (file BIGINT, row BIGINT, raw VARCHAR, issue BIGINT)')
-      this.#appender = await tableAppender(connection, 'rejects', [INT64, INT64, TEXT, INT64])
-    }
+    await this.#makeTable()
+    this.#appender ??= await tableAppender(this.#context.connection, 'rejects', [INT64, INT64, TEXT, INT64])
     const files = rows.map(({ path, input }) => this.fileId({ path, hash: input }))
     const issues = rows.map(({ issues: found, refusedByKey }) => this.issueId(found, refusedByKey === true))
     for (const [at, file] of files.entries()) this.count(file, issues[at]!, 1)
@@ -60,9 +57,19 @@ export class RejectStage {
     if (this.#held >= ROWS_PER_FILE) await this.#flush()
   }
 
-  /** Rows of a SELECT of `file`, `row`, `raw` and `issue`, which are counted by the caller. */
-  async addQuery(sql: string): Promise<void> {
-    await this.#stage(sql)
+  /** So many rows of a SELECT of `file`, `row`, `raw` and `issue`, which the caller has told to `count`. */
+  async addQuery(sql: string, rows: number): Promise<void> {
+    if (rows > ROWS_PER_FILE / 4) return this.#stage(sql)
+    await this.#makeTable()
+    await this.#context.connection.run(`INSERT INTO rejects BY NAME (${sql})`)
+    this.#held += rows
+    if (this.#held >= ROWS_PER_FILE) await this.#flush()
+  }
+
+  async #makeTable(): Promise<void> {
+    await this.#context.connection.run(
+      'CREATE TEMP TABLE IF NOT EXISTS rejects (file BIGINT, row BIGINT, raw VARCHAR, issue BIGINT)',
+    )
   }
 
   count(file: number, issue: number, rows: number): void {

@@ -35,10 +35,9 @@ async function stageFile(connection: DuckDBConnection, refusal: Refusal, stage: 
   await connection.run('CREATE OR REPLACE TEMP TABLE kind_issues (id BIGINT, issue BIGINT)')
   const appender = await tableAppender(connection, 'kind_issues', [{ type: { kind: 'int64' } }, { type: { kind: 'int64' } }])
   const raws = decodersOf(decoded).map((_, at) => `__raw${at}`)
-  let found = false
+  let found = 0
   for await (const page of pages(connection, 'reject_kinds', ['__rows', '__t', ...raws])) {
     request.signal.throwIfAborted()
-    found = true
     const issues: number[] = []
     guarded(
       page.rows.length,
@@ -50,13 +49,17 @@ async function stageFile(connection: DuckDBConnection, refusal: Refusal, stage: 
         issues[at] = stage.issueId([TIMEOUT_ISSUE], false)
       },
     )
-    for (const [at, [count]] of page.rows.entries()) stage.count(stage.fileId(file), issues[at]!, Number(count))
+    for (const [at, [rows]] of page.rows.entries()) {
+      stage.count(stage.fileId(file), issues[at]!, Number(rows))
+      found += Number(rows)
+    }
     appender.append({ rows: issues.length, columns: [issues.map((_, at) => page.from + BigInt(at)), issues.map(BigInt)] })
   }
   appender.close()
-  if (!found) return
-  await stage.addQuery(`SELECT ${stage.fileId(file)}::BIGINT AS file, row, raw, issue
-    FROM (${rows}) JOIN (SELECT __kind, issue FROM reject_kinds JOIN kind_issues USING (id)) USING (__kind)`)
+  if (found === 0) return
+  const query = `SELECT ${stage.fileId(file)}::BIGINT AS file, row, raw, issue
+    FROM (${rows}) JOIN (SELECT __kind, issue FROM reject_kinds JOIN kind_issues USING (id)) USING (__kind)`
+  await stage.addQuery(query, found)
 }
 
 function issueOf({ request, decoded }: Refusal, stage: RejectStage, t: DuckDBValue, values: DuckDBValue[]): number {

@@ -6,6 +6,7 @@ import type { Field } from '../../domain/schema.ts'
 import type { PinnedFile, SourceDefinition } from '../../domain/source.ts'
 import { EARLIEST_INSTANT, LATEST_INSTANT } from '../../domain/time.ts'
 import { loadCsv } from './csv.ts'
+import type { Decoder } from './decode.ts'
 import { decoderOf } from './decode.ts'
 import type { DecodedGroup } from './decodedGroup.ts'
 import { decoderIn, fieldOf, fromSql, sentSql } from './decodedGroup.ts'
@@ -16,7 +17,7 @@ import { judgeValues } from './judgeValues.ts'
 import { judgeWholeRows } from './judgeWholeRows.ts'
 import { loadNdjson } from './ndjson.ts'
 import type { ScanRequest, Times, ValueSql } from './scanRequest.ts'
-import { keyColumns, keyedSql, timesOf } from './scanRequest.ts'
+import { keyColumns, keyedSql, keyFields, timesOf } from './scanRequest.ts'
 import { literal } from './sql.ts'
 
 export interface Scan {
@@ -162,21 +163,29 @@ export function refusedSql(request: ScanRequest, decoded: DecodedGroup, file: Pi
   const decoders = [...decoded.decoders.values(), ...decoded.extras.values()]
   const whole = refused === undefined ? 'true' : passesWhole(refused, group, file)
   const failed = parts.map(({ field, conditions }, at) => {
-    const raw = field && decoderIn(decoded, field)?.raw
-    const text = raw === undefined ? "'.'" : `coalesce('=' || strlen(${textOf(raw)}) || '=' || ${textOf(raw)}, '.')`
-    return `CASE WHEN (${conditions.join(' AND ')}) IS TRUE THEN '' ELSE '${at}' || ${text} END`
+    const decoder = field && decoderIn(decoded, field)
+    const text = decoder ? kindText(decoder, group.columns.get(field.name)!.type) : "''"
+    return `CASE WHEN (${conditions.join(' AND ')}) IS TRUE THEN '' ELSE concat('${at}', ${text}, ';') END`
   })
   const nulls = keyColumns(request).map((column, at) => `CASE WHEN ${column} IS NULL THEN 'k${at}' ELSE '' END`)
   // Where the row as a whole is judged, each row speaks for itself.
   const kind =
     request.source.schema.wholeRow === undefined
-      ? ["''", ...failed].join(' || ')
-      : `CASE WHEN (${valid}) IS TRUE AND (${whole}) THEN '' ELSE 'r' || ${POSITION} END`
-  const inner = [POSITION, ...values, `${times.t} AS __t`, `${kind} AS __failed`]
+      ? `concat(${["''", ...failed].join(', ')})`
+      : `CASE WHEN (${valid}) IS TRUE AND (${whole}) THEN '' ELSE concat('r', ${POSITION}) END`
   const columns = [...group.columns]
   const rawRow = `json_object(${columns.map(([name, { sql }]) => `${literal(name)}, ${sql}`).join(', ')})::VARCHAR`
-  const refusedRows = (more: readonly string[]): string => `SELECT *, ${['__failed', ...nulls].join(' || ')} AS __kind
-    FROM (SELECT ${[...inner, ...more].join(', ')} FROM ${fromSql(decoded, file)}) WHERE __kind <> ''`
+  const isRefused = [
+    `(${valid}) IS NOT TRUE`,
+    `(${whole}) IS NOT TRUE`,
+    // Not by the names that the values are given here: the files may have columns that are called so.
+    ...keyFields(request).map(field => `(${fieldOf(decoded, field).value}) IS NULL`),
+  ].join(' OR ')
+  const refusedRows = (
+    more: readonly string[],
+  ): string => `SELECT ${['*', `concat(${['__failed', ...nulls].join(', ')}) AS __kind`].join(', ')}
+    FROM (SELECT ${[POSITION, ...values, `${times.t} AS __t`, `${kind} AS __failed`, ...more].join(', ')}
+      FROM ${fromSql(decoded, file)} WHERE ${isRefused})`
   const raws = decoders.map((decoder, at) => `${sentSql(decoder, decoder.raw)} AS __raw${at}`)
   const firsts = ['__t', ...decoders.map((_, at) => `__raw${at}`)].map(name => `any_value(${name}) AS ${name}`)
   return {
@@ -185,7 +194,13 @@ export function refusedSql(request: ScanRequest, decoded: DecodedGroup, file: Pi
   }
 }
 
-const textOf = (raw: string): string => `(${raw})::VARCHAR`
+const SIMPLE = /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT)|DOUBLE|FLOAT|BOOLEAN|DATE|TIMESTAMP.*)$/
+
+/** A text for a raw value, null and others told apart, whose end is known. */
+function kindText({ raw }: Decoder, type: string): string {
+  const text = `(${raw})::VARCHAR`
+  return SIMPLE.test(type) ? text : `strlen(${text}) || ':' || ${text}`
+}
 
 /** Conditions on one column, or on the times where `field` is undefined. */
 interface Part {

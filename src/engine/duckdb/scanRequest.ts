@@ -30,11 +30,13 @@ export function keyedSql(request: ScanRequest): string {
 }
 
 /** The columns of the key that may be null. */
-export function keyColumns({ source, keys }: ScanRequest): string[] {
-  const columns = new RowColumns(source.schema.fields)
-  const doubtful = source.schema.fields.filter(field => keys.includes(field.name) && mayBeNull(field))
-  return doubtful.map(({ name }) => columns.sql(name))
+export function keyColumns(request: ScanRequest): string[] {
+  const columns = new RowColumns(request.source.schema.fields)
+  return keyFields(request).map(({ name }) => columns.sql(name))
 }
+
+export const keyFields = ({ source, keys }: ScanRequest): Field[] =>
+  source.schema.fields.filter(field => keys.includes(field.name) && mayBeNull(field))
 
 export interface Times {
   t: string
