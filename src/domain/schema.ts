@@ -43,9 +43,18 @@ export type InputShape =
   | { kind: 'any' }
   | { kind: 'array'; item: InputShape }
   | { kind: 'tuple'; items: InputShape[]; rest: InputShape | undefined }
-  /** `absent`: members whose null is absence, since the schema takes absence and no null. */
-  | { kind: 'object'; fields: Map<string, InputShape>; absent: Set<string>; rest: InputShape | undefined }
+  | ObjectShape
   | { kind: 'union'; options: InputShape[] }
+
+export interface ObjectShape {
+  kind: 'object'
+  fields: Map<string, InputShape>
+  /** Members whose null is absence, since the schema takes absence and no null. */
+  absent: Set<string>
+  /** Members that must have one of given values: of several objects they tell which one is meant. */
+  tags: Map<string, readonly unknown[]>
+  rest: InputShape | undefined
+}
 
 /** One column as the schema wants it. */
 export interface Field {

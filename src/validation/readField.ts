@@ -123,11 +123,12 @@ type Emptiness = Pick<Field, 'nullable' | 'optional' | 'whenNull' | 'whenAbsent'
 /** What becomes of null and absence, by zod itself. */
 function emptiness(name: string, alone: ZodLike, output: Output): Emptiness | { fault: FieldFault } {
   let unheld: unknown
+  let given: unknown
   const of = (row: object): Value | undefined => {
     try {
       const result = alone.safeParse(Object.assign(Object.create(null), row))
       if (!result.success) return undefined
-      const given = (result.data as Record<string, unknown>)[name]
+      given = (result.data as Record<string, unknown>)[name]
       const value = storedValue(output, given)
       if (value === undefined) unheld = given
       return value
@@ -136,14 +137,19 @@ function emptiness(name: string, alone: ZodLike, output: Output): Emptiness | { 
       return undefined
     }
   }
-  const [absent, again, none] = [of({}), of({}), of({ [name]: null })]
+  const absent = of({})
+  const first = given
+  const again = of({})
+  // Of a constant date zod gives out the same object: two that are equal may be two moments of one millisecond.
+  const later = first instanceof Date && first !== given ? afterwards(() => of({})) : again
+  const none = of({ [name]: null })
   if (unheld !== undefined) {
     return refused(
       `what stands for nothing, \`${unheld}\`, is no ${typeName(output.type)}`,
       'give a default that the schema itself accepts',
     )
   }
-  if (!Object.is(absent, again)) {
+  if (!Object.is(absent, again) || !Object.is(absent, later)) {
     return refused(
       'its default is another each time',
       'a run must give the same values again: write a constant, or fill it in where the event is made',
@@ -155,6 +161,12 @@ function emptiness(name: string, alone: ZodLike, output: Output): Emptiness | { 
     whenNull: none ?? null,
     whenAbsent: absent ?? null,
   }
+}
+
+/** What `work` gives some milliseconds later. */
+function afterwards<T>(work: () => T): T {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3)
+  return work()
 }
 
 function parsedBy(column: ZodLike, output: Output, given: unknown): Parsed {

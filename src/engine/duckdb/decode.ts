@@ -120,11 +120,7 @@ const workType = (field: Field): string => (field.type.kind === 'float' ? 'DOUBL
 
 function narrowed(sql: string, type: string, target: string): string {
   if (type === target) return sql
-  return target === 'DOUBLE' || type !== 'UBIGINT'
-    ? type === 'BIGINT'
-      ? `TRY_CAST(${sql} AS ${target})`
-      : `${sql}::${target}`
-    : `TRY_CAST(${sql} AS ${target})`
+  return target === 'DOUBLE' ? `${sql}::DOUBLE` : `TRY_CAST(${sql} AS ${target})`
 }
 
 function inRange(sql: string, type: string): string[] {
