@@ -13,6 +13,14 @@ export function countText(count: number, what: string): string | undefined {
   return count === 0 ? undefined : `${grouped(count)} ${count === 1 ? 'cutoff' : 'cutoffs'} ${what}`
 }
 
+const LISTED = 3
+
+/** The first few of several changes. */
+export function listedWords(words: readonly string[]): string {
+  const more = words.length - LISTED
+  return `${words.slice(0, LISTED).join('; ')}${more > 0 ? `; and ${more} more` : ''}`
+}
+
 export function staleReason({ changed, fresh }: InputChanges, count: number, isBackfill: boolean): string {
   if (isBackfill) return countText(count, 'computed anew') ?? 'nothing to compute anew'
   const stale = countText(count, 'stale') ?? 'no cutoff stale'
@@ -33,6 +41,8 @@ export function unchangedReason(
 ): string {
   if (basis.kind !== 'extend') return changes.fresh.length === 0 ? 'the source is empty' : 'no cutoff that is due holds a row'
   if (basis.description !== set.description) return 'only the description changed: unchanged'
+  if (basis.alike)
+    return `the schema changed where no file has a column and no feature needs one (${listedWords(basis.alike)}): unchanged`
   const last = hull(basis.published)
   const evaluated =
     last && last.to > through

@@ -11,11 +11,13 @@ import type { CutoffRange, CutoffRanges } from '../domain/ranges.ts'
 import { ALL, intersect, parseRanges, subtract } from '../domain/ranges.ts'
 import type { PinnedFile } from '../domain/source.ts'
 import { identityOf } from '../domain/source.ts'
+import type { Table } from '../domain/tableStore.ts'
 import { keysOf, tableColumns } from './columns.ts'
 import type { Parts } from './parts.ts'
 import type { RecordedInputs } from './recordedInputs.ts'
 import { recordedInputs } from './recordedInputs.ts'
 import type { Resolved } from './resolveRef.ts'
+import { schemaSince } from './schemaRecord.ts'
 
 const EXAMPLES = 5
 
@@ -43,7 +45,7 @@ export async function verifyVersion(
   const lineage = lineageOf(snapshot.lineage)
   if (!lineage) return unequal('the version has no record of its inputs')
   if (!set) return unequal('definition gone: the project has no feature set of this name')
-  if (set.fingerprint !== lineage.definition.fingerprint) {
+  if (set.fingerprint !== lineage.definition.fingerprint && !(await isAlike(set, parts, { table, lineage }))) {
     return unequal(`definition changed since${lineage.code ? `; it was computed by code ${lineage.code}` : ''}`)
   }
   const recorded = await recordedInputs(table, lineage)
@@ -68,6 +70,15 @@ export async function verifyVersion(
   }
   if (differences.added + differences.removed + differences.changed === 0) return { outcome: 'equal', rows }
   return unequal(await engineCause(lineage, parts), differences)
+}
+
+/** Whether no row and no value is another because of what has changed in the definition. */
+async function isAlike(set: FeatureSet, parts: Parts, { table, lineage }: { table: Table; lineage: Lineage }): Promise<boolean> {
+  const files = async (): Promise<PinnedFile[]> => {
+    const { batches, formers } = await recordedInputs(table, lineage)
+    return [...batches.flatMap(batch => batch.files), ...formers.map(({ file }) => file)]
+  }
+  return (await schemaSince(set, parts, { table, lineage, files })).isAlike
 }
 
 /**
