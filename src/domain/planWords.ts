@@ -1,7 +1,7 @@
 /** A plan's reasons in words. */
 
 import type { InputChanges } from './inputChanges.ts'
-import { changesText } from './inputChanges.ts'
+import { changesText, readAgain } from './inputChanges.ts'
 import { grouped } from './numberText.ts'
 import type { ListedStale, PlanRequest } from './plan.ts'
 import { hull } from './ranges.ts'
@@ -25,8 +25,18 @@ export function staleReason({ changed, fresh }: InputChanges, count: number, isB
   if (isBackfill) return countText(count, 'computed anew') ?? 'nothing to compute anew'
   const stale = countText(count, 'stale') ?? 'no cutoff stale'
   if (changed.length === 0) return `late rows: ${stale}`
-  const files = changed.length === 1 ? '1 file has changed' : `${changed.length} files have changed`
-  return fresh.length > changed.length ? `late rows, ${files}: ${stale}` : `${files}: ${stale}`
+  const again = readAgain({ fresh, changed }).length
+  const other = changed.length - again
+  const parts = [
+    fresh.length > changed.length ? 'late rows' : undefined,
+    other === 0 ? undefined : other === 1 ? '1 file has changed' : `${other} files have changed`,
+    again === 0
+      ? undefined
+      : again === 1
+        ? '1 file is read again after a replay'
+        : `${again} files are read again after a replay`,
+  ]
+  return `${parts.filter(part => part !== undefined).join(', ')}: ${stale}`
 }
 
 /** Of files that are gone, some of which the cutoffs that are computed would have needed; undefined where none is. */

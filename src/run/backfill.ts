@@ -10,6 +10,7 @@ import type { Table } from '../domain/tableStore.ts'
 import type { Duration, Instant } from '../domain/time.ts'
 import { formatInstant, formatInstantShort, gridCeil, readInstant } from '../domain/time.ts'
 import type { Parts } from './parts.ts'
+import { pinInputs } from './replayedTable.ts'
 import type { RunOptions, RunResult } from './runFeatureSet.ts'
 import { runFeatureSet } from './runFeatureSet.ts'
 import { changesOf, groundOf } from './survey.ts'
@@ -100,7 +101,11 @@ async function resumedAt(
 /** The end of the cutoffs of `range`, computed before, that still are what they would be now. */
 async function provenThrough(set: FeatureSet, parts: Parts, range: CutoffRange): Promise<Instant> {
   const ground = await groundOf(set, parts, false)
-  const inputs = await parts.sourceOf(set).pin(ground.recorded.batches.flatMap(({ files }) => files))
+  const inputs = await pinInputs(
+    set,
+    parts,
+    ground.recorded.batches.flatMap(({ files }) => files),
+  )
   const { batches, fresh } = changesOf(ground, inputs)
   // What no version has read may reach any cutoff.
   if (fresh.length > 0) return range.from

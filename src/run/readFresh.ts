@@ -6,6 +6,7 @@ import { exceeds } from '../domain/engine.ts'
 import { DataError } from '../domain/errors.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
 import type { InputChanges } from '../domain/inputChanges.ts'
+import { readAgain } from '../domain/inputChanges.ts'
 import { grouped } from '../domain/numberText.ts'
 import { hull } from '../domain/ranges.ts'
 import type { PinnedFile } from '../domain/source.ts'
@@ -17,6 +18,8 @@ import { tilesId } from './tiles.ts'
 export interface Fresh {
   batch: Batch
   result: ReadResult
+  /** The rows that count for what may be rejected: what has been refused before, and let pass, is not refused once more. */
+  judged: Pick<ReadResult, 'rowsRead' | 'rowsRejected'>
   /** What was read: of a source with a row key everything, since any row may replace any other. */
   files: PinnedFile[]
 }
@@ -47,8 +50,12 @@ export async function readFresh(
   const keep = rejected !== undefined
   const allowed = maxRejected ?? set.maxRejected
   const judge = async (rows: RejectedRow[]): Promise<void> => rejected?.add(rows)
-  let result = await read(changes.fresh, keep && living.length === 0, allowed, judge)
-  if (living.length > 0 && !exceeds(result, allowed)) {
+  const again = readAgain(changes).length > 0
+  let result = await read(changes.fresh, keep && living.length === 0, again ? 1 : allowed, judge)
+  const judged = { rowsRead: result.rowsRead, rowsRejected: result.rowsRejected - (rejected?.again ?? 0) }
+  const tooMany = exceeds(judged, allowed)
+  if (again && tooMany) result = { ...result, tiles: undefined }
+  if (living.length > 0 && !tooMany) {
     // What other runs have let pass is not judged again.
     const { rowsRead, rowsRejected } = result
     result = { ...(await read(files, keep, 1, async () => {})), rowsRead, rowsRejected }
@@ -59,7 +66,7 @@ export async function readFresh(
     weight: set.source.rowKey ? changes.fresh.length : (result.tiles?.rows ?? 0),
     except: [],
   }
-  return { batch, result, files }
+  return { batch, result, judged, files }
 }
 
 /** The files that were read before and are still there. */

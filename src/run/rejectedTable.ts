@@ -3,8 +3,11 @@ import { createHash } from 'node:crypto'
 import type { Engine, RejectedRow, RowWriter } from '../domain/engine.ts'
 import { TransientError } from '../domain/errors.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
+import type { PinnedInputs } from '../domain/source.ts'
 import type { Snapshot, StagedFile, Table, TableColumn } from '../domain/tableStore.ts'
 import type { Instant } from '../domain/time.ts'
+import type { Parts } from './parts.ts'
+import { markKey, marksOf, replayedTable } from './replayedTable.ts'
 
 const text = (name: string, comment: string): TableColumn => ({ name, type: { kind: 'string' }, nullable: true, comment })
 
@@ -20,6 +23,12 @@ export const REJECTED_COLUMNS: TableColumn[] = [
   text('feature_set', 'the set whose key refused it; null where the schema did'),
   text('run_id', 'the run that found it'),
   { name: 'rejected_at', type: { kind: 'timestamp' }, nullable: true },
+  {
+    name: 'replays',
+    type: { kind: 'int64' },
+    nullable: true,
+    comment: 'replays that had marked rows of the file when it was read',
+  },
 ]
 
 const ATTEMPTS = 10
@@ -35,22 +44,44 @@ interface Group {
 
 const NONE: ReadonlySet<bigint> = new Set()
 
-/** Gathers one run's refused rows and publishes those that no run has published before. */
+/** The run that finds rows, and what it reads. */
+interface RunOfRows {
+  id: string
+  startedAt: Instant
+  inputs: PinnedInputs
+}
+
+/**
+ * Gathers one run's refused rows and publishes those that no run has published before. A row that a replay found accepted is not
+ * published any more: refused again, it is published again.
+ */
 export class RejectedRows {
   readonly #table: Table
+  readonly #replayed: Table
   readonly #engine: Engine
   readonly #set: FeatureSet
-  readonly #run: { id: string; startedAt: Instant }
+  readonly #run: RunOfRows
   readonly #groups = new Map<string, Group | undefined>()
   readonly #counts = new Map<string, number>()
+  /** By content: how many replays have marked rows of it. */
+  readonly #replays: ReadonlyMap<string, number>
+  readonly #before = new Map<string, ReadonlySet<bigint>>()
   #writer: RowWriter | undefined
   #base: Snapshot | undefined
+  #again = 0
 
-  constructor(table: Table, engine: Engine, set: FeatureSet, run: { id: string; startedAt: Instant }) {
-    this.#table = table
+  constructor(set: FeatureSet, { store, engine }: Pick<Parts, 'store' | 'engine'>, run: RunOfRows) {
+    this.#table = store.table(`rejected/${set.source.name}`)
+    this.#replayed = replayedTable(store, set.source.name)
     this.#engine = engine
     this.#set = set
     this.#run = run
+    this.#replays = new Map(run.inputs.files.flatMap(({ hash, replays }) => (replays === undefined ? [] : [[hash, replays]])))
+  }
+
+  /** How many of the rows had been refused before a replay of their file: whoever read it then has let them pass. */
+  get again(): number {
+    return this.#again
   }
 
   /** The commonest issue of this run and how many rows had it. */
@@ -64,6 +95,7 @@ export class RejectedRows {
     for (const row of rows) {
       const reason = reasonOf(row)
       this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1)
+      if ((await this.#refusedBefore(row)).has(row.row)) this.#again++
       const group = await this.#groupOf(row)
       if (group && row.path === group.path && !group.published.has(row.row)) kept.push(row)
     }
@@ -85,7 +117,7 @@ export class RejectedRows {
       const outcome = await this.#table.commit({
         base,
         operation: 'append',
-        ...(base ? {} : { schema: { columns: REJECTED_COLUMNS } }),
+        ...(base && hasColumns(base) ? {} : { schema: { columns: REJECTED_COLUMNS } }),
         add: staged,
         remove: [],
         transactions: Object.fromEntries([...groups.values()].map(({ appId }) => [appId, 1n])),
@@ -119,24 +151,56 @@ export class RejectedRows {
     const { source, entity, name } = this.#set
     const schema = `quern/${source.name}/rejected/${row.input}/${source.schema.fingerprint}/`
     const owner = row.refusedByKey ? `${schema}${name}/` : schema
-    const appId = `${owner}${readingOf(this.#set, row.refusedByKey ? entity : [])}`
+    const replays = this.#replaysOf(row)
+    const appId = `${owner}${readingOf(this.#set, row.refusedByKey ? entity : [])}${replays === 0 ? '' : `/${replays}`}`
     const known = [...(this.#base?.transactions.keys() ?? [])]
     if (known.includes(appId)) return undefined
     const wasReadOtherwise = known.some(other => other.startsWith(owner))
     return { appId, path: row.path, published: wasReadOtherwise ? await this.#published(row) : NONE }
   }
 
+  /** The rows of its input that are published, but for those that a replay has marked since. */
   async #published(row: RejectedRow): Promise<ReadonlySet<bigint>> {
+    const owner = row.refusedByKey ? this.#set.name : null
+    const ofOwner = owner === null ? 'feature_set IS NULL' : `feature_set = '${owner}'`
+    const where = `input = '${row.input}' AND schema_fingerprint = '${this.#set.source.schema.fingerprint}' AND ${ofOwner}`
+    const marks = this.#replaysOf(row) === 0 ? new Map<string, number>() : await this.#marks(row.input)
+    return this.#rows(where, (at, replays) => replays >= (marks.get(markKey(row.input, at, owner)) ?? 0))
+  }
+
+  /** Where its file is read again after a replay: the rows of it that had been refused before, whatever the schema was. */
+  async #refusedBefore(row: RejectedRow): Promise<ReadonlySet<bigint>> {
+    const replays = this.#replaysOf(row)
+    if (replays === 0) return NONE
     const owner = row.refusedByKey ? `feature_set = '${this.#set.name}'` : 'feature_set IS NULL'
-    const query = {
-      paths: await this.#table.localPaths(this.#base!.files),
-      columns: REJECTED_COLUMNS,
-      select: ['row'],
-      where: `input = '${row.input}' AND schema_fingerprint = '${this.#set.source.schema.fingerprint}' AND ${owner}`,
-    }
+    const key = `${row.input}/${owner}`
+    const before = this.#before.get(key) ?? (await this.#rows(`input = '${row.input}' AND ${owner}`, (_, at) => at < replays))
+    this.#before.set(key, before)
+    return before
+  }
+
+  async #rows(where: string, isWanted: (row: bigint, replays: number) => boolean): Promise<ReadonlySet<bigint>> {
+    this.#base ??= await this.#table.snapshot('latest')
     const rows = new Set<bigint>()
-    for await (const { columns } of this.#engine.query(query)) for (const value of columns[0]!) rows.add(value as bigint)
+    if (!this.#base) return rows
+    const paths = await this.#table.localPaths(this.#base.files)
+    const query = { paths, columns: REJECTED_COLUMNS, select: ['row', 'replays'], where }
+    for await (const batch of this.#engine.query(query)) {
+      for (let at = 0; at < batch.rows; at++) {
+        const row = batch.columns[0]![at] as bigint
+        if (isWanted(row, Number(batch.columns[1]![at] ?? 0))) rows.add(row)
+      }
+    }
     return rows
+  }
+
+  async #marks(input: string): Promise<ReadonlyMap<string, number>> {
+    const snapshot = await this.#replayed.snapshot('latest')
+    return snapshot ? marksOf(this.#engine, { table: this.#replayed, snapshot }, input) : new Map()
+  }
+
+  #replaysOf({ input }: RejectedRow): number {
+    return this.#replays.get(input) ?? 0
   }
 
   #columns(rows: readonly RejectedRow[]): (string | bigint | null)[][] {
@@ -154,6 +218,7 @@ export class RejectedRows {
       column(row => (row.refusedByKey ? name : null)),
       column(() => this.#run.id),
       column(() => this.#run.startedAt),
+      column(row => BigInt(this.#replaysOf(row))),
     ]
   }
 }
@@ -165,7 +230,10 @@ function readingOf({ source }: FeatureSet, key: FeatureSet['entity']): string {
   return createHash('sha256').update(meaning).digest('hex').slice(0, 16)
 }
 
-function reasonOf({ issues }: RejectedRow): string {
+/** A table of an older release lacks the last of them. */
+const hasColumns = ({ columns }: Snapshot): boolean => columns.length === REJECTED_COLUMNS.length
+
+export function reasonOf({ issues }: RejectedRow): string {
   const { path, message } = issues[0]!
   return path === '' ? message : `${path}: ${message}`
 }
