@@ -105,7 +105,10 @@ describe.concurrent('quern run', () => {
         schema: 'time: z.date(), customer: z.string(), amount: z.int()',
       }),
     })
-    expect((await run(cwd)).line).toMatchObject({ version: 2, reason: 'schema changed: rebuild' })
+    expect((await run(cwd)).line).toMatchObject({
+      version: 2,
+      reason: 'schema changed: rebuild (column `amount`: no longer min 0; column `currency` is gone)',
+    })
   })
 
   it('publishes the cutoffs that are due at --until, inclusive, and the rest later', async () => {

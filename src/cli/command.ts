@@ -23,6 +23,7 @@ export interface Flags {
   where?: string
   latest?: boolean
   delete?: boolean
+  replay?: boolean
   acceptLoss?: boolean
   from?: string
   to?: string

@@ -149,7 +149,10 @@ export const COMMANDS: CommandRow[] = [
     shows: true,
     args: '<source>',
     summary: 'refused rows and their reasons',
-    flags: [['--limit <n>', 'so many rows; as text, so many of each reason']],
+    flags: [
+      ['--limit <n>', 'so many rows; as text, so many of each reason'],
+      ['--replay', "judge them again by today's schema; the next run reads the files of those that pass"],
+    ],
     load: async () => (await import('./commands/rejected.ts')).rejected,
   },
   {

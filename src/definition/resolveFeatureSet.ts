@@ -87,6 +87,7 @@ export function resolveFeatureSet(
       ...(options.description === undefined ? {} : { description: options.description }),
       ...(lateness === undefined ? {} : { lateness }),
       fingerprint: fingerprintOf(set),
+      apart: fingerprintOf({ ...set, source: { ...source, schema: { ...source.schema, fingerprint: '' } } }),
     },
   }
 }
@@ -227,7 +228,7 @@ function checkNames(
 }
 
 /** Of all that can change a value or a row: not of names, descriptions, limits, or where the inputs lie. */
-function fingerprintOf(set: Omit<FeatureSet, 'fingerprint'>): string {
+function fingerprintOf(set: Omit<FeatureSet, 'fingerprint' | 'apart'>): string {
   const { source } = set
   const meaning = {
     source: { ...sourceMeaning(source), name: source.name },

@@ -75,6 +75,8 @@ export interface FeatureSet {
   columns: FeatureColumn[]
   /** Changes exactly when a value or a row of the table can change; descriptions and limits do not count. */
   fingerprint: string
+  /** The same of all but the schema. */
+  apart: string
 }
 
 /** A sum of floats is right within this share of the magnitudes that went in. */

@@ -1,7 +1,7 @@
 /** What has become of the files that a version was computed from. Pure. */
 import type { Batch, ReadFile } from './batch.ts'
 import type { PinnedFile, PinnedInputs } from './source.ts'
-import { identityOf } from './source.ts'
+import { contentOf, identityOf } from './source.ts'
 
 /** A file of a batch, as it was recorded. */
 export interface Member {
@@ -12,9 +12,9 @@ export interface Member {
 export interface InputChanges {
   /** The recorded batches with the files as they are called now, and without those that changed. */
   batches: Batch[]
-  /** Never read: new files, and what changed files hold now. */
+  /** Never read: new files, what changed files hold now, and files that a replay has found rows in which are accepted by now. */
   fresh: PinnedFile[]
-  /** What files held before that hold something else now. */
+  /** What files held before that hold something else now, and what was read of files before a replay. */
   changed: Member[]
   /** Their content is nowhere to be found; they still stand in their batches, as the same objects. */
   gone: Member[]
@@ -43,7 +43,8 @@ export function compareInputs(recorded: readonly Batch[], now: PinnedInputs): In
   const fresh = [...present.values()].flat()
   const paths = new Set(now.files.map(({ path }) => path))
   const missing = all.filter(({ file }) => !found.has(file))
-  const changed = missing.filter(({ file }) => paths.has(file.path))
+  const again = readAnew(missing, fresh)
+  const changed = missing.filter(({ file }) => paths.has(file.path) || again.has(file))
   const dropped = new Set(changed.map(({ file }) => file))
   const batches = recorded.map(batch =>
     withFiles(
@@ -61,6 +62,29 @@ export function compareInputs(recorded: readonly Batch[], now: PinnedInputs): In
   }
 }
 
+/** Of the recorded files those whose content is to be read again, wherever it lies now. */
+function readAnew(missing: readonly Member[], fresh: readonly PinnedFile[]): Set<ReadFile> {
+  const pool = new Map<string, PinnedFile[]>()
+  for (const file of fresh) pool.set(contentOf(file), [...(pool.get(contentOf(file)) ?? []), file])
+  const again = new Set<ReadFile>()
+  const take = (file: ReadFile, isAt: (now: PinnedFile) => boolean): void => {
+    const files = pool.get(contentOf(file)) ?? []
+    const at = files.findIndex(isAt)
+    if (at < 0 || again.has(file)) return
+    files.splice(at, 1)
+    again.add(file)
+  }
+  for (const { file } of missing) take(file, ({ path }) => path === file.path)
+  for (const { file } of missing) take(file, () => true)
+  return again
+}
+
+/** The fresh files that were read before, when some of their rows were refused. */
+export function readAgain({ fresh, changed }: Pick<InputChanges, 'fresh' | 'changed'>): PinnedFile[] {
+  const before = new Set(changed.map(({ file }) => contentOf(file)))
+  return fresh.filter(file => before.has(contentOf(file)))
+}
+
 const asFound = (file: ReadFile, now: PinnedFile | undefined): ReadFile => (now ? { ...now, span: file.span } : file)
 
 /** A batch of other files: what was gathered of its own no longer fits. */
@@ -70,9 +94,11 @@ export function withFiles(batch: Batch, files: readonly ReadFile[]): Batch {
 
 /** `2 files are new, 1 file is changed`; undefined where nothing has changed. */
 export function changesText({ fresh, changed, gone }: InputChanges): string | undefined {
+  const again = readAgain({ fresh, changed }).length
   const parts = [
     [Math.max(fresh.length - changed.length, 0), 'new'],
-    [changed.length, 'changed'],
+    [changed.length - again, 'changed'],
+    [again, 'read again after a replay'],
     [gone.length, 'gone'],
   ] as const
   const words = parts.filter(([n]) => n > 0).map(([n, word]) => `${n} ${n === 1 ? 'file is' : 'files are'} ${word}`)

@@ -42,8 +42,21 @@ export interface StaleText {
 export interface Lineage {
   runId: string
   reason: string
-  definition: { name: string; fingerprint: string; every: string; description?: string }
-  schema: { fingerprint: string }
+  definition: {
+    name: string
+    fingerprint: string
+    /** Of all but the schema; absent in records of older releases. */
+    apart?: string
+    every: string
+    description?: string
+  }
+  schema: {
+    fingerprint: string
+    /** The object under `_quern/` that holds what it says; absent in records of older releases. */
+    record?: string
+    /** Schemas under which some of the inputs were read, with the same rows and values; absent where there are none. */
+    alike?: string[]
+  }
   inputs: { source: string; files: number; bytes: number; batches: BatchRecord[]; formers: FormerRecord[] }
   /** Cutoffs that were computed, whether or not they hold rows: the half-open ranges that this version publishes. */
   published: RangeText[]
@@ -91,6 +104,6 @@ export function parseStale({ from, to, entities }: StaleText): StaleRange {
 }
 
 export function describeSet(set: FeatureSet): Lineage['definition'] {
-  const { name, fingerprint, description } = set
-  return { name, fingerprint, every: formatDuration(set.every), ...(description === undefined ? {} : { description }) }
+  const { name, fingerprint, apart, description } = set
+  return { name, fingerprint, apart, every: formatDuration(set.every), ...(description === undefined ? {} : { description }) }
 }

@@ -21,6 +21,8 @@ export interface Basis {
   reached: Instant | undefined
   /** An older version of the same definition is taken up: there is something to commit in any case. */
   restored: boolean
+  /** What has changed in the schema, where no row and no value is another because of it. */
+  alike?: string[]
 }
 
 export interface PlanRequest {

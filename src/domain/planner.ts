@@ -11,7 +11,7 @@ import type { CutoffRange, CutoffRanges } from './ranges.ts'
 import { AFTER_ALL, ALL, BEFORE_ALL, hull, intersect, isEmpty, NONE, subtract, union } from './ranges.ts'
 import type { Retraction } from './retractions.ts'
 import { closingCutoffs, countedOf, leftWithClosing, replacedFiles, retractionOf, withClosings } from './retractions.ts'
-import { identityOf } from './source.ts'
+import { contentOf } from './source.ts'
 import type { Instant } from './time.ts'
 import { gridCeil, gridFloor } from './time.ts'
 
@@ -134,9 +134,9 @@ function repairOf({ set, fresh }: PlanRequest, batch: Batch, changeable: CutoffR
 
 /** The files that are gone and count at cutoffs that are computed, and these cutoffs. */
 function lostFiles({ set, basis, changes }: PlanRequest, computed: CutoffRanges): { files: Member[]; cutoffs: CutoffRanges } {
-  const present = new Set(changes.fresh.map(identityOf))
+  const present = new Set(changes.fresh.map(contentOf))
   const once = basis.formers
-    .filter(({ file, isLost }) => isLost && !present.has(identityOf(file)))
+    .filter(({ file, isLost }) => isLost && !present.has(contentOf(file)))
     .map(({ file, only }) => ({ file, batch: { files: [file], tiles: undefined, weight: 0, except: subtract(ALL, only) } }))
   const files: Member[] = []
   let cutoffs = NONE

@@ -29,6 +29,12 @@ export const REJECTED_COLUMNS: TableColumn[] = [
   text('feature_set', 'the set whose key refused it; null where the schema did'),
   text('run_id', 'the run that found it'),
   { name: 'rejected_at', type: { kind: 'timestamp' }, nullable: true },
+  {
+    name: 'replays',
+    type: { kind: 'int64' },
+    nullable: true,
+    comment: 'replays that had marked rows of the file when it was read',
+  },
 ]
 
 /** The run that finds them. */

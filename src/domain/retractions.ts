@@ -6,7 +6,7 @@ import type { Member } from './inputChanges.ts'
 import type { PlanRequest } from './plan.ts'
 import type { CutoffRanges } from './ranges.ts'
 import { ALL, hull, intersect, isEmpty, subtract, union } from './ranges.ts'
-import { identityOf } from './source.ts'
+import { contentOf } from './source.ts'
 import type { Instant } from './time.ts'
 
 /** The cutoffs at which a recorded file counts. */
@@ -22,11 +22,11 @@ interface Replaced {
 
 /** The files in whose place another content stands, or their own again. */
 export function replacedFiles({ basis, changes }: PlanRequest): Replaced[] {
-  const present = new Set(changes.fresh.map(identityOf))
+  const present = new Set(changes.fresh.map(contentOf))
   return [
     ...changes.changed.map(member => ({ ...member, only: countedOf(member) })),
     ...basis.formers
-      .filter(({ file, isLost }) => !isLost || present.has(identityOf(file)))
+      .filter(({ file, isLost }) => !isLost || present.has(contentOf(file)))
       .map(({ file, only }) => ({ file, batch: undefined, only })),
   ]
 }

@@ -100,12 +100,28 @@ export type ExtraColumns =
    */
   | { kind: 'refused' | 'judged' | 'seen'; field: (name: string) => Field }
 
+/** What a schema says in canonical words: equal ones give equal verdicts and values. */
+export interface SchemaRecord {
+  columns: ColumnRecord[]
+  /** Of the object as a whole. */
+  row: string[]
+}
+
+export interface ColumnRecord {
+  name: string
+  /** The schema accepts absence. */
+  optional: boolean
+  /** In parts, such as `number`, `max 3000`, `nullable`. */
+  says: string[]
+}
+
 export interface RowSchema {
   fields: Field[]
   extra: ExtraColumns
   /** What only zod itself can say of a row whose columns have passed, for people: refinements of the object as a whole. */
   wholeRow: string | undefined
-  /** Changes exactly when a verdict or a stored value can change; descriptions do not count. */
+  record: SchemaRecord
+  /** Of the record: changes exactly when a verdict or a stored value can change; descriptions do not count. */
   fingerprint: string
   /** The zod object itself, on a row as the fields' shapes decode it: judges in its own words. */
   validate(row: Record<string, unknown>): Verdict

@@ -53,12 +53,22 @@ export interface PinnedFile {
   compression: Compression
   /** Columns of the schema that folders named `column=value` give. */
   partition: Record<string, string>
+  /**
+   * How many replays had found, when the file was pinned, that rows of its content are accepted by now which had been refused.
+   * Absent where none had.
+   */
+  replays?: number
 }
 
-/** All that decides a file's rows: files of one identity hold the same, wherever they lie. */
-export function identityOf({ hash, format, compression, partition }: PinnedFile): string {
+/** All of a file that decides its rows: files of one content hold the same, wherever they lie. */
+export function contentOf({ hash, format, compression, partition }: PinnedFile): string {
   const folders = Object.entries(partition).sort(([a], [b]) => (a < b ? -1 : 1))
   return JSON.stringify([hash, format, compression, folders])
+}
+
+/** A content, and which of its rows were accepted: what was read before a replay is another input than what is read after it. */
+export function identityOf(file: PinnedFile): string {
+  return file.replays === undefined ? contentOf(file) : JSON.stringify([contentOf(file), file.replays])
 }
 
 /** What a source holds at one moment, in an order that depends on nothing but the contents. */

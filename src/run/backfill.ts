@@ -10,6 +10,7 @@ import type { Table } from '../domain/tableStore.ts'
 import type { Duration, Instant } from '../domain/time.ts'
 import { formatInstant, formatInstantShort, gridCeil, readInstant } from '../domain/time.ts'
 import type { Parts } from './parts.ts'
+import { pinInputs } from './replayedTable.ts'
 import type { RunOptions, RunResult } from './runFeatureSet.ts'
 import { runFeatureSet } from './runFeatureSet.ts'
 import { changesOf, groundOf } from './survey.ts'
@@ -35,13 +36,13 @@ export async function* backfill(
 ): AsyncIterable<RunResult & { chunk: CutoffRange }> {
   const { to, chunk: wanted, ...rest } = options
   const table = parts.store.table(`features/${set.name}`)
-  await requireSameDefinition(set, table)
+  const same = await requireSameDefinition(set, parts)
   const until = parts.now()
   const from = gridCeil(set, options.from)
   const end = least(gridCeil(set, to), dueCutoff(set, until) + set.every)
   const chunk = gridCeil({ ...set, offset: 0n }, wanted ?? greatest(longestWindow(set), DAY))
   const request = { from: formatInstant(from), to: formatInstant(gridCeil(set, to)) }
-  const done = await resumedAt(set, table, request, from)
+  const done = await resumedAt(same, table, request, from)
   const begin = done > from ? await provenThrough(set, parts, { from, to: done }) : from
   // Once a commit says how far the range has come another must say that it is done, or the same range would go on there for ever.
   let isBegun = done > from
@@ -62,9 +63,13 @@ export async function* backfill(
 const least = (a: bigint, b: bigint): bigint => (a < b ? a : b)
 const greatest = (a: bigint, b: bigint): bigint => (a > b ? a : b)
 
-async function requireSameDefinition(set: FeatureSet, table: Table): Promise<void> {
-  const lineage = lineageOf((await table.snapshot('latest'))?.lineage)
-  if (!lineage || lineage.definition.fingerprint === set.fingerprint) return
+/** Answers the fingerprints of the definition: that of the latest version may be another that means the same. */
+async function requireSameDefinition(set: FeatureSet, parts: Parts): Promise<Set<string>> {
+  const { latest, content, basis } = await groundOf(set, parts, false)
+  const lineage = lineageOf(latest?.lineage)
+  if (!lineage || (content === latest && !basis.restored)) {
+    return new Set([set.fingerprint, ...(lineage ? [lineage.definition.fingerprint] : [])])
+  }
   throw new DefinitionError(
     'definition.changed',
     `\`${set.name}\`: the definition is another than that of the latest version, so its rows cannot be mixed`,
@@ -76,10 +81,15 @@ async function requireSameDefinition(set: FeatureSet, table: Table): Promise<voi
 const LOOKED_THROUGH = 1000
 
 /** Where an interrupted backfill of the same range has got to. */
-async function resumedAt(set: FeatureSet, table: Table, request: { from: string; to: string }, from: Instant): Promise<Instant> {
+async function resumedAt(
+  same: ReadonlySet<string>,
+  table: Table,
+  request: { from: string; to: string },
+  from: Instant,
+): Promise<Instant> {
   for await (const { operation, lineage: recorded } of table.history(LOOKED_THROUGH)) {
     const lineage = lineageOf(recorded)
-    if (operation === 'rebuild' || lineage?.definition.fingerprint !== set.fingerprint) return from
+    if (operation === 'rebuild' || !lineage || !same.has(lineage.definition.fingerprint)) return from
     const { backfill: before } = lineage
     if (before?.from !== request.from || before.to !== request.to) continue
     // A finished one is begun again.
@@ -91,7 +101,11 @@ async function resumedAt(set: FeatureSet, table: Table, request: { from: string;
 /** The end of the cutoffs of `range`, computed before, that still are what they would be now. */
 async function provenThrough(set: FeatureSet, parts: Parts, range: CutoffRange): Promise<Instant> {
   const ground = await groundOf(set, parts, false)
-  const inputs = await parts.sourceOf(set).pin(ground.recorded.batches.flatMap(({ files }) => files))
+  const inputs = await pinInputs(
+    set,
+    parts,
+    ground.recorded.batches.flatMap(({ files }) => files),
+  )
   const { batches, fresh } = changesOf(ground, inputs)
   // What no version has read may reach any cutoff.
   if (fresh.length > 0) return range.from

@@ -15,6 +15,7 @@ import { filesWithin } from './computePlan.ts'
 import type { Parts } from './parts.ts'
 import type { Fresh } from './readFresh.ts'
 import { recordInputs } from './recordedInputs.ts'
+import { recordSchema } from './schemaRecord.ts'
 import type { Ground } from './survey.ts'
 import { joinBatches, keepTiles } from './tiles.ts'
 
@@ -38,7 +39,7 @@ export async function commitPlan(
     runId: run.id,
     reason: plan.reason,
     definition: describeSet(set),
-    schema: { fingerprint: set.source.schema.fingerprint },
+    schema: await schemaText(set, ground),
     inputs: await recordInputs(table, set.source.name, { batches, formers: plan.formers }),
     published: rangesText(plan.published),
     pending: plan.pending.map(staleText),
@@ -70,6 +71,18 @@ export async function commitPlan(
 /** Without keys of rows: what a table's history says of people could not be taken back. */
 const recorded = (expectations: readonly ExpectationResult[]): ExpectationResult[] =>
   expectations.map(({ example: _, ...result }) => result)
+
+async function schemaText(set: FeatureSet, { table, content }: Ground): Promise<Lineage['schema']> {
+  const { schema } = set.source
+  const before = (content?.lineage as Lineage | undefined)?.schema
+  const alike = new Set([...(before?.alike ?? []), ...(before ? [before.fingerprint] : [])])
+  alike.delete(schema.fingerprint)
+  return {
+    fingerprint: schema.fingerprint,
+    record: await recordSchema(table, schema),
+    ...(alike.size > 0 ? { alike: [...alike] } : {}),
+  }
+}
 
 function restatedText({ restated }: ComputationResult, { why }: RunPlan): Lineage['restated'] {
   const cutoffs = cutoffsText(restated.cutoffs)

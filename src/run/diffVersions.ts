@@ -4,10 +4,12 @@ import type { Differences, RoundedColumn } from '../domain/engine.ts'
 import type { Lineage } from '../domain/lineage.ts'
 import { lineageOf } from '../domain/lineage.ts'
 import { isEmpty, parseRanges, subtract } from '../domain/ranges.ts'
+import { schemaWords } from '../domain/schemaChanges.ts'
 import type { TableColumn } from '../domain/tableStore.ts'
 import { keysOf } from './columns.ts'
 import type { Parts } from './parts.ts'
 import type { Resolved } from './resolveRef.ts'
+import { recordedSchema } from './schemaRecord.ts'
 
 const EXAMPLES = 5
 
@@ -20,6 +22,8 @@ interface VersionDiff {
   examples: Differences['examples']
   /** Why, as far as the versions' records tell. */
   causes: Cause[]
+  /** What the schemas say otherwise, column by column; empty where they say the same or it is not on record. */
+  schema: string[]
 }
 
 type Cause = 'definition' | 'schema' | 'late rows' | 'new cutoffs' | 'engine' | 'no record'
@@ -27,7 +31,7 @@ type Cause = 'definition' | 'schema' | 'late rows' | 'new cutoffs' | 'engine' | 
 /** What is different in `to`, seen from `from`. */
 export async function diffVersions(from: Resolved, to: Resolved, { engine }: Parts): Promise<VersionDiff> {
   const [left, right] = [from.snapshot.columns, to.snapshot.columns]
-  const diff = { columns: columnChanges(left, right), causes: await causesOf(from, to) }
+  const diff = { columns: columnChanges(left, right), causes: await causesOf(from, to), schema: await schemaChanges(from, to) }
   const keys = keysOf(left)
   if (keys.join() !== keysOf(right).join()) return { ...diff, rows: null, features: [], examples: [] }
   const { added, removed, changed, columns, examples } = await engine.compare({
@@ -68,6 +72,13 @@ async function causesOf(from: Resolved, to: Resolved): Promise<Cause[]> {
   if (!isEmpty(subtract(first, second)) || !isEmpty(subtract(second, first))) causes.push('new cutoffs')
   if (a.versions.engine !== b.versions.engine) causes.push('engine')
   return causes
+}
+
+async function schemaChanges(from: Resolved, to: Resolved): Promise<string[]> {
+  const [a, b] = [lineageOf(from.snapshot.lineage), lineageOf(to.snapshot.lineage)]
+  if (!a || !b || a.schema.fingerprint === b.schema.fingerprint) return []
+  const [before, after] = [await recordedSchema(from.table, a), await recordedSchema(to.table, b)]
+  return before && after ? schemaWords(before, after) : []
 }
 
 /** Whether some version after the older of the two, up to the newer, has computed published cutoffs again. */

@@ -9,6 +9,7 @@ import { hull } from '../domain/ranges.ts'
 import type { Instant } from '../domain/time.ts'
 import type { Parts } from './parts.ts'
 import { readFresh } from './readFresh.ts'
+import { pinInputs } from './replayedTable.ts'
 import { inputsLost, nothingDue, planRequest } from './runFeatureSet.ts'
 import { changesOf, groundOf } from './survey.ts'
 
@@ -38,7 +39,11 @@ export async function planFeatureSet(set: FeatureSet, parts: Parts, options: Pla
   const nothing = { read: { rows: 0, bytes: 0, files: 0 }, cutoffs: { count: 0 as const } }
   const early = nothingDue(set, ground, options.until)
   if (early) return { ...early, ...nothing, stale: [], expectations: [] }
-  const inputs = await parts.sourceOf(set).pin(ground.recorded.batches.flatMap(({ files }) => files))
+  const inputs = await pinInputs(
+    set,
+    parts,
+    ground.recorded.batches.flatMap(({ files }) => files),
+  )
   const changes = changesOf(ground, inputs)
   const isExtension = ground.basis.kind === 'extend'
   const reading = { maxRejected: 1, until: options.until, onProgress: () => {}, signal: options.signal }

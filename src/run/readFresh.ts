@@ -8,6 +8,7 @@ import type { ExpectationResult, Severity } from '../domain/expectations.ts'
 import { judgeBatch } from '../domain/expectations.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
 import type { InputChanges } from '../domain/inputChanges.ts'
+import { readAgain } from '../domain/inputChanges.ts'
 import { grouped } from '../domain/numberText.ts'
 import type { CutoffRanges } from '../domain/ranges.ts'
 import { hull, NONE } from '../domain/ranges.ts'
@@ -21,6 +22,8 @@ import { tilesId } from './tiles.ts'
 export interface Fresh {
   batch: Batch
   result: ReadResult
+  /** The rows that count for what may be rejected: what has been refused before, and let pass, is not refused once more. */
+  judged: Pick<ReadResult, 'rowsRead' | 'rowsRejected'>
   /** What was read: of a source with a row key everything, since any row may replace any other. */
   files: PinnedFile[]
   /** What is expected of the batch, and found. */
@@ -56,14 +59,21 @@ export async function readFresh(
       { ...judging, onProgress, signal },
     )
   const allowed = maxRejected ?? set.maxRejected
+  const again = readAgain(changes).length > 0
   const first: Partial<Reading> = {
     keep: keep && living.length === 0,
     ...(set.expectations.length > 0 ? { expected: { until, published: publishedBefore(ground) } } : {}),
   }
-  let result = await read(changes.fresh, first, { maxRejected: allowed, ...(rejected ? { rejects: rejected.run } : {}) })
-  rejected?.add(result.rejects)
+  let result = await read(changes.fresh, first, {
+    maxRejected: again ? 1 : allowed,
+    ...(rejected ? { rejects: rejected.run } : {}),
+  })
+  await rejected?.add(result.rejects)
   const expectations = result.measured ? judgeBatch(set.expectations, result.measured, severity) : []
-  if (living.length > 0 && !exceeds(result, allowed)) {
+  const judged = { rowsRead: result.rowsRead, rowsRejected: result.rowsRejected - (rejected?.again ?? 0) }
+  const tooMany = exceeds(judged, allowed)
+  if (again && tooMany) result = { ...result, tiles: undefined }
+  if (living.length > 0 && !tooMany) {
     // What other runs have let pass is not judged again.
     const { rowsRead, rowsRejected } = result
     result = { ...(await read(files, {}, { maxRejected: 1 })), rowsRead, rowsRejected }
@@ -74,7 +84,7 @@ export async function readFresh(
     weight: set.source.rowKey ? changes.fresh.length : (result.tiles?.rows ?? 0),
     except: [],
   }
-  return { batch, result, files, expectations }
+  return { batch, result, judged, files, expectations }
 }
 
 /** What computes everything anew has published nothing yet. */

@@ -5,23 +5,45 @@ import { TransientError } from '../domain/errors.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
 import type { RejectedGroup, RejectingRun, StagedRejects } from '../domain/rejectedRows.ts'
 import { REJECTED_COLUMNS } from '../domain/rejectedRows.ts'
+import type { PinnedInputs } from '../domain/source.ts'
 import type { Snapshot, StagedFile, Table } from '../domain/tableStore.ts'
+import type { Parts } from './parts.ts'
+import { markKey, marksOf, replayedTable } from './replayedTable.ts'
 
 const ATTEMPTS = 10
 
-/** Publishes a run's refused rows: those that no run has published before. */
+/** The run that finds rows, and what it reads. */
+interface RunOfRows extends RejectingRun {
+  inputs: PinnedInputs
+}
+
+/**
+ * Publishes a run's refused rows: those that no run has published before. A row that a replay found accepted is not published any
+ * more: refused again, it is published again.
+ */
 export class RejectedRows {
   readonly run: RejectingRun
   readonly #table: Table
+  readonly #replayed: Table
   readonly #engine: Engine
   readonly #set: FeatureSet
+  /** By content: how many replays have marked rows of it. */
+  readonly #replays: ReadonlyMap<string, number>
   #staged: StagedRejects | undefined
+  #again = 0
 
-  constructor(table: Table, engine: Engine, set: FeatureSet, run: RejectingRun) {
-    this.#table = table
+  constructor(set: FeatureSet, { store, engine }: Pick<Parts, 'store' | 'engine'>, { inputs, ...run }: RunOfRows) {
+    this.#table = store.table(`rejected/${set.source.name}`)
+    this.#replayed = replayedTable(store, set.source.name)
     this.#engine = engine
     this.#set = set
     this.run = run
+    this.#replays = new Map(inputs.files.flatMap(({ hash, replays }) => (replays === undefined ? [] : [[hash, replays]])))
+  }
+
+  /** How many of the rows had been refused before a replay of their file: whoever read it then has let them pass. */
+  get again(): number {
+    return this.#again
   }
 
   /** The commonest issue of this run and how many rows had it. */
@@ -29,8 +51,9 @@ export class RejectedRows {
     return this.#staged?.commonest
   }
 
-  add(staged: StagedRejects | undefined): void {
+  async add(staged: StagedRejects | undefined): Promise<void> {
     this.#staged = staged
+    for (const group of staged?.groups ?? []) this.#again += await this.#refusedAgain(group)
   }
 
   /** Publishes what was added in one commit; of two runs that found the same rows one does. */
@@ -45,7 +68,7 @@ export class RejectedRows {
       const outcome = await this.#table.commit({
         base,
         operation: 'append',
-        ...(base ? {} : { schema: { columns: REJECTED_COLUMNS } }),
+        ...(base && hasColumns(base) ? {} : { schema: { columns: REJECTED_COLUMNS } }),
         add: files,
         remove: [],
         transactions: Object.fromEntries(fresh.map(group => [this.#appId(group), 1n])),
@@ -68,9 +91,7 @@ export class RejectedRows {
       const published = await this.#published(base, group)
       if (published.length > 0) isWhole = false
       const rest = published.length > 0 ? ` AND row NOT IN (${published.join(', ')})` : ''
-      conditions.push(
-        `(input = ${quoted(group.input)} AND path = ${quoted(group.path)} AND ${ownerSql(this.#set, group)}${rest})`,
-      )
+      conditions.push(`(path = ${quoted(group.path)} AND ${this.#ofGroup(group)}${rest})`)
     }
     if (isWhole) return files
     const paths = files.map(({ localPath }) => localPath)
@@ -80,7 +101,9 @@ export class RejectedRows {
 
   /** What all runs agree on that find these rows under the same definition. */
   #appId(group: RejectedGroup): string {
-    return `${this.#owner(group)}${readingOf(this.#set, group.byKey ? this.#set.entity : [])}`
+    const replays = this.#replaysOf(group)
+    const reading = readingOf(this.#set, group.byKey ? this.#set.entity : [])
+    return `${this.#owner(group)}${reading}${replays === 0 ? '' : `/${replays}`}`
   }
 
   #owner({ input, byKey }: RejectedGroup): string {
@@ -89,19 +112,60 @@ export class RejectedRows {
     return byKey ? `${schema}${name}/` : schema
   }
 
-  /** Rows that a run has published that read the same bytes in another way (another dialect, zone or event time). */
+  /**
+   * Rows that a run has published that read the same bytes in another way (another dialect, zone or event time), but for those that a
+   * replay has marked since.
+   */
   async #published(base: Snapshot | undefined, group: RejectedGroup): Promise<bigint[]> {
     const owner = this.#owner(group)
     if (!base || ![...base.transactions.keys()].some(known => known.startsWith(owner))) return []
+    const where = `schema_fingerprint = '${this.#set.source.schema.fingerprint}' AND ${this.#ofGroup(group)}`
+    const marks = this.#replaysOf(group) === 0 ? new Map<string, number>() : await this.#marks(group.input)
+    const by = group.byKey ? this.#set.name : null
+    return this.#rows(base, where, (row, replays) => replays >= (marks.get(markKey(group.input, row, by)) ?? 0))
+  }
+
+  /** Of a file that is read again after a replay: how many of its rows had been refused before, whatever the schema was. */
+  async #refusedAgain(group: RejectedGroup): Promise<number> {
+    const replays = this.#replaysOf(group)
+    const base = replays === 0 ? undefined : await this.#table.snapshot('latest')
+    if (!base) return 0
+    const before = new Set(await this.#rows(base, this.#ofGroup(group), (_, at) => at < replays))
     const query = {
-      paths: await this.#table.localPaths(base.files),
+      paths: this.#staged!.files.map(({ localPath }) => localPath),
       columns: REJECTED_COLUMNS,
       select: ['row'],
-      where: `input = ${quoted(group.input)} AND schema_fingerprint = '${this.#set.source.schema.fingerprint}' AND ${ownerSql(this.#set, group)}`,
+      where: `path = ${quoted(group.path)} AND ${this.#ofGroup(group)}`,
     }
+    let again = 0
+    for await (const { columns } of this.#engine.query(query))
+      for (const row of columns[0]!) if (before.has(row as bigint)) again++
+    return again
+  }
+
+  async #rows(base: Snapshot, where: string, isWanted: (row: bigint, replays: number) => boolean): Promise<bigint[]> {
     const rows: bigint[] = []
-    for await (const { columns } of this.#engine.query(query)) for (const value of columns[0]!) rows.push(value as bigint)
+    const paths = await this.#table.localPaths(base.files)
+    for await (const batch of this.#engine.query({ paths, columns: REJECTED_COLUMNS, select: ['row', 'replays'], where })) {
+      for (let at = 0; at < batch.rows; at++) {
+        const row = batch.columns[0]![at] as bigint
+        if (isWanted(row, Number(batch.columns[1]![at] ?? 0))) rows.push(row)
+      }
+    }
     return rows
+  }
+
+  async #marks(input: string): Promise<ReadonlyMap<string, number>> {
+    const snapshot = await this.#replayed.snapshot('latest')
+    return snapshot ? marksOf(this.#engine, { table: this.#replayed, snapshot }, input) : new Map()
+  }
+
+  #replaysOf({ input }: RejectedGroup): number {
+    return this.#replays.get(input) ?? 0
+  }
+
+  #ofGroup({ input, byKey }: RejectedGroup): string {
+    return `input = ${quoted(input)} AND feature_set ${byKey ? `= ${quoted(this.#set.name)}` : 'IS NULL'}`
   }
 }
 
@@ -109,9 +173,6 @@ export class RejectedRows {
 function firstOfEach(groups: readonly RejectedGroup[]): RejectedGroup[] {
   return groups.filter(({ input, byKey }, at) => groups.findIndex(other => other.input === input && other.byKey === byKey) === at)
 }
-
-const ownerSql = ({ name }: FeatureSet, { byKey }: RejectedGroup): string =>
-  byKey ? `feature_set = ${quoted(name)}` : 'feature_set IS NULL'
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
@@ -121,3 +182,6 @@ function readingOf({ source }: FeatureSet, key: FeatureSet['entity']): string {
   const meaning = JSON.stringify([eventTime, knownTime ?? null, zone ?? null, csv, key.map(({ name }) => name)])
   return createHash('sha256').update(meaning).digest('hex').slice(0, 16)
 }
+
+/** A table of an older release lacks the last of them. */
+const hasColumns = ({ columns }: Snapshot): boolean => columns.length === REJECTED_COLUMNS.length

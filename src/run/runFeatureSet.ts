@@ -5,6 +5,7 @@ import type { CutoffSpan, StaleRange } from '../domain/engine.ts'
 import { DataError, TransientError } from '../domain/errors.ts'
 import type { ExpectationResult } from '../domain/expectations.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
+import { readAgain } from '../domain/inputChanges.ts'
 import type { Lineage } from '../domain/lineage.ts'
 import { grouped } from '../domain/numberText.ts'
 import type { ListedStale, LostPlan, Plan, PlanRequest } from '../domain/plan.ts'
@@ -20,6 +21,7 @@ import type { Parts } from './parts.ts'
 import type { Fresh, ReadingOptions } from './readFresh.ts'
 import { readFresh, tooManyRejected } from './readFresh.ts'
 import { RejectedRows } from './rejectedTable.ts'
+import { pinInputs } from './replayedTable.ts'
 import type { Ground } from './survey.ts'
 import { changesOf, groundOf } from './survey.ts'
 
@@ -85,18 +87,22 @@ async function attemptRun(set: FeatureSet, parts: Parts, options: RunOptions): P
   if (early) return unchanged(ground, undefined, early)
 
   const source = parts.sourceOf(set)
-  const inputs = await source.pin(ground.recorded.batches.flatMap(({ files }) => files))
+  const inputs = await pinInputs(
+    set,
+    parts,
+    ground.recorded.batches.flatMap(({ files }) => files),
+  )
   const changes = changesOf(ground, inputs)
   trace(
     `pinned ${inputs.files.length} files: ${changes.fresh.length} unread, ${changes.changed.length} changed, ${changes.gone.length} gone`,
   )
-  const rejected = new RejectedRows(parts.store.table(`rejected/${set.source.name}`), parts.engine, set, run)
+  const rejected = new RejectedRows(set, parts, { ...run, inputs })
   const fresh = await readFresh(set, parts, options, { ground, changes, rejected })
   if (fresh && (await source.changedSince({ source: set.source.name, files: fresh.files })).length > 0) return undefined
   await rejected.publish()
   if (fresh) trace(`read ${fresh.result.rowsRead} rows, of which ${fresh.result.rowsRejected} were rejected`)
   const limit = options.maxRejected ?? set.maxRejected
-  if (fresh && !fresh.result.tiles) throw tooManyRejected(set, fresh.result, limit, rejected.commonest)
+  if (fresh && !fresh.result.tiles) throw tooManyRejected(set, fresh.judged, limit, rejected.commonest)
   const broken = fresh && brokenExpectations(set, fresh)
   if (broken) throw broken
 
@@ -111,8 +117,9 @@ async function attemptRun(set: FeatureSet, parts: Parts, options: RunOptions): P
   trace(
     `computed ${rows} rows, of which ${restated.rows} restate what was published; ${computed.batches.length} batches of input`,
   )
-  // A stale range that turns out to hold what it should is no longer one, and that is worth recording.
+  // A stale range that turns out to hold what it should is no longer one, and that is worth recording; so is what was read again.
   const settled =
+    readAgain(changes).length > 0 ||
     lengthOf(plan.pending) < lengthOf(ground.basis.pending) ||
     (options.backfill !== undefined && (fresh !== undefined || options.backfill.conclude))
   if (rows === 0 && restated.removed === 0 && !ground.basis.restored && !settled) {

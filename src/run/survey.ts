@@ -6,13 +6,15 @@ import { compareInputs } from '../domain/inputChanges.ts'
 import type { Lineage } from '../domain/lineage.ts'
 import { lineageOf, parseStale } from '../domain/lineage.ts'
 import type { Basis } from '../domain/plan.ts'
+import { listedWords } from '../domain/planWords.ts'
 import { hull, parseRanges } from '../domain/ranges.ts'
-import type { PinnedInputs } from '../domain/source.ts'
+import type { PinnedFile, PinnedInputs } from '../domain/source.ts'
 import type { Snapshot, Table } from '../domain/tableStore.ts'
 import { parseDuration } from '../domain/time.ts'
 import type { Parts } from './parts.ts'
 import type { RecordedInputs } from './recordedInputs.ts'
 import { recordedInputs } from './recordedInputs.ts'
+import { schemaSince } from './schemaRecord.ts'
 
 export interface Ground {
   table: Table
@@ -25,8 +27,8 @@ export interface Ground {
 }
 
 /** The version to build on. */
-export async function groundOf(set: FeatureSet, { store }: Parts, full: boolean): Promise<Ground> {
-  const table = store.table(`features/${set.name}`)
+export async function groundOf(set: FeatureSet, parts: Parts, full: boolean): Promise<Ground> {
+  const table = parts.store.table(`features/${set.name}`)
   const latest = await table.snapshot('latest')
   const lineage = latest && lineageOf(latest.lineage)
   const nothing: RecordedInputs = { batches: [], formers: [] }
@@ -51,16 +53,29 @@ export async function groundOf(set: FeatureSet, { store }: Parts, full: boolean)
     throw error
   })
   if (full || lineage.definition.fingerprint !== set.fingerprint) {
+    const files = async (): Promise<PinnedFile[]> => recorded.batches.flatMap(batch => batch.files)
+    const schema = full || isSameSchema(set, lineage) ? undefined : await schemaSince(set, parts, { table, lineage, files })
+    if (schema?.isAlike) {
+      return {
+        table,
+        latest,
+        content: latest,
+        basis: { ...extension(lineage, recorded), reached, alike: schema.words! },
+        recorded,
+      }
+    }
     const older = full ? undefined : await olderVersion(table, set, latest)
     if (older) return restoredGround(table, latest, older, reached)
-    const schema = lineage.schema.fingerprint !== set.source.schema.fingerprint
-    const why = full ? '--full' : `${schema ? 'schema' : 'definition'} changed: rebuild`
+    const words = schema?.words ? ` (${listedWords(schema.words)})` : ''
+    const why = full ? '--full' : `${schema ? 'schema' : 'definition'} changed: rebuild${words}`
     const published = parseRanges(lineage.published)
     const basis: Basis = { ...bare, kind: 'rebuild', why, published, reached }
     return { table, latest, content: undefined, basis, recorded }
   }
   return { table, latest, content: latest, basis: { ...extension(lineage, recorded), reached }, recorded }
 }
+
+const isSameSchema = ({ source }: FeatureSet, { schema }: Lineage): boolean => schema.fingerprint === source.schema.fingerprint
 
 function extension(lineage: Lineage, { formers }: RecordedInputs): Basis {
   return {

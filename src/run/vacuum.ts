@@ -129,8 +129,9 @@ async function versionsBuiltFrom(store: TableStore, name: string): Promise<numbe
 }
 
 function listsOf(lineage: unknown): string[] {
-  const { inputs } = lineageOf(lineage) ?? {}
-  return [...(inputs?.batches ?? []), ...(inputs?.formers ?? [])].map(({ list }) => `_quern/${list}`)
+  const { inputs, schema } = lineageOf(lineage) ?? {}
+  const lists = [...(inputs?.batches ?? []), ...(inputs?.formers ?? [])].map(({ list }) => list)
+  return [...lists, ...(schema?.record === undefined ? [] : [schema.record])].map(name => `_quern/${name}`)
 }
 
 async function latestTiles(table: Table): Promise<string[]> {

@@ -8,13 +8,16 @@ import { lineageOf } from '../domain/lineage.ts'
 import type { CutoffRange, CutoffRanges } from '../domain/ranges.ts'
 import { ALL, intersect, parseRanges, subtract } from '../domain/ranges.ts'
 import type { PinnedFile } from '../domain/source.ts'
-import { identityOf } from '../domain/source.ts'
+import { contentOf } from '../domain/source.ts'
+import type { Table } from '../domain/tableStore.ts'
 import { keysOf, tableColumns } from './columns.ts'
 import type { Parts } from './parts.ts'
 import type { RecordedInputs } from './recordedInputs.ts'
 import { recordedInputs } from './recordedInputs.ts'
+import { replayedTable, replaysOf } from './replayedTable.ts'
 import type { Resolved } from './resolveRef.ts'
 import { slackOf } from './rounding.ts'
+import { schemaSince } from './schemaRecord.ts'
 
 const EXAMPLES = 5
 
@@ -42,7 +45,7 @@ export async function verifyVersion(
   const lineage = lineageOf(snapshot.lineage)
   if (!lineage) return unequal('the version has no record of its inputs')
   if (!set) return unequal('definition gone: the project has no feature set of this name')
-  if (set.fingerprint !== lineage.definition.fingerprint) {
+  if (set.fingerprint !== lineage.definition.fingerprint && !(await isAlike(set, parts, { table, lineage }))) {
     return unequal(`definition changed since${lineage.code ? `; it was computed by code ${lineage.code}` : ''}`)
   }
   const recorded = await recordedInputs(table, lineage)
@@ -66,7 +69,16 @@ export async function verifyVersion(
     differences = await parts.engine.compare({ ...comparison, slack: await computed(slackOf(set)) })
   }
   if (differences.added + differences.removed + differences.changed === 0) return { outcome: 'equal', rows }
-  return unequal(await engineCause(lineage, parts), differences)
+  return unequal((await replayCause(recorded, set, parts)) ?? (await engineCause(lineage, parts)), differences)
+}
+
+/** Whether no row and no value is another because of what has changed in the definition. */
+async function isAlike(set: FeatureSet, parts: Parts, { table, lineage }: { table: Table; lineage: Lineage }): Promise<boolean> {
+  const files = async (): Promise<PinnedFile[]> => {
+    const { batches, formers } = await recordedInputs(table, lineage)
+    return [...batches.flatMap(batch => batch.files), ...formers.map(({ file }) => file)]
+  }
+  return (await schemaSince(set, parts, { table, lineage, files })).isAlike
 }
 
 /** The rows of all published cutoffs, in staged files. */
@@ -121,6 +133,16 @@ function pieces({ batches, formers }: RecordedInputs, published: CutoffRanges): 
 const isSame = (a: readonly ReadFile[], b: readonly ReadFile[]): boolean =>
   a.length === b.length && a.every((file, at) => file === b[at])
 
+/** Where a replay has found since that rows are accepted which the version's runs had refused. */
+async function replayCause({ batches, formers }: RecordedInputs, set: FeatureSet, { store }: Parts): Promise<string | undefined> {
+  const replayed = await replayedTable(store, set.source.name).snapshot('latest')
+  const files = [...batches.flatMap(batch => batch.files), ...formers.map(({ file }) => file)]
+  const before = files.filter(({ hash, replays = 0 }) => replays < replaysOf(replayed, set.source.name, hash))
+  if (before.length === 0) return undefined
+  const which = `${before[0]!.path}${before.length > 1 ? ` and ${before.length - 1} more` : ''}`
+  return `replayed since: rows of ${which} that were refused then are accepted now`
+}
+
 async function engineCause(lineage: Lineage, { engine }: Parts): Promise<string> {
   const now = `${engine.name} ${await engine.version()}`
   return now === lineage.versions.engine
@@ -136,10 +158,10 @@ async function presentFiles(
 ): Promise<{ files: Map<ReadFile, PinnedFile> } | { cause: string }> {
   const recorded = [...batches.flatMap(({ files }) => files), ...formers.map(({ file }) => file)]
   const now = await sourceOf(set).pin(recorded)
-  const byIdentity = new Map(now.files.map(file => [identityOf(file), file]))
+  const byContent = new Map(now.files.map(file => [contentOf(file), file]))
   const files = new Map<ReadFile, PinnedFile>()
   for (const file of recorded) {
-    const found = byIdentity.get(identityOf(file))
+    const found = byContent.get(contentOf(file))
     if (!found) {
       const changed = now.files.some(({ path }) => path === file.path)
       return { cause: `input ${changed ? 'changed' : 'gone'}: ${file.path}` }

@@ -1,6 +1,8 @@
 /** Reads a zod object into a row schema: fields, checks and a fingerprint. What has no meaning in a table is named, never ignored. */
 import { createHash } from 'node:crypto'
-import type { ExtraColumns, Field, Issue, Parsed, RowSchema, Verdict } from '../domain/schema.ts'
+import { typeName } from '../domain/columnType.ts'
+import type { ExtraColumns, Field, Issue, Parsed, RowSchema, SchemaRecord, Verdict } from '../domain/schema.ts'
+import { describeColumn, describeRow } from './describeColumn.ts'
 import { mergedField } from './mergedField.ts'
 import { storedValue } from './outputs.ts'
 import type { FieldFault } from './readField.ts'
@@ -35,12 +37,21 @@ export function readSchema(given: unknown): { schema: RowSchema } | { faults: Sc
   const extra = extraColumns(row)
   if ('fault' in extra) faults.push({ ...extra.fault, message: `catchall: ${extra.fault.message}` })
   if (faults.length > 0 || 'fault' in extra) return { faults }
+  const record: SchemaRecord = {
+    columns: fields.map(({ name, type, isJson, optional }) => ({
+      name,
+      optional,
+      says: [...row.columns.get(name)!.flatMap(describeColumn), `as ${isJson ? 'json' : typeName(type)}`],
+    })),
+    row: row.isUnion ? describeColumn(given as ZodLike) : describeRow(row.objects[0]!),
+  }
   return {
     schema: {
       fields,
       extra,
       wholeRow: row.isUnion ? 'a union of objects' : row.checks.length > 0 ? 'a refinement of the whole row' : undefined,
-      fingerprint: fingerprintOf(fields),
+      record,
+      fingerprint: createHash('sha256').update(JSON.stringify(record)).digest('hex'),
       validate: seen => verdictOf(given as ZodLike, fields, seen),
     },
   }
@@ -134,13 +145,4 @@ function unheldIssue({ name, type }: Field, value: unknown): Issue {
     return { path: name, code: 'int64_range', message: 'Outside of what 64-bit integers hold' }
   const what = typeof value === 'bigint' || typeof value === 'number' ? String(value) : `a ${typeof value}`
   return { path: name, code: 'unstorable', message: `The schema gives out ${what}, which a column of its type cannot hold` }
-}
-
-function fingerprintOf(fields: readonly Field[]): string {
-  const meaning = fields.map(({ description: _, ...field }) => field)
-  const json = JSON.stringify(meaning, (_, value) => {
-    if (typeof value === 'bigint') return `${value}n`
-    return value instanceof RegExp || typeof value === 'function' ? String(value) : value
-  })
-  return createHash('sha256').update(json).digest('hex')
 }

@@ -34,5 +34,6 @@ export async function diff({ app: build, args, flags }: CommandContext): Promise
       ]),
     )
   printLine(`cause: ${causes.length === 0 ? 'none on record' : causes.join(', ')}`)
+  for (const change of result.schema) printLine(`  ${change}`)
   return EXIT.done
 }

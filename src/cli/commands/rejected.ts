@@ -1,22 +1,33 @@
 /** `quern rejected`: refused rows of a source, grouped by issue, with examples. */
 import type { App } from '../../app.ts'
+import type { Value } from '../../domain/columnType.ts'
 import type { Query } from '../../domain/engine.ts'
 import { DefinitionError, EXIT } from '../../domain/errors.ts'
 import { nearest } from '../../domain/nearest.ts'
+import { REJECTED_COLUMNS } from '../../domain/rejectedRows.ts'
 import { formatInstant, formatInstantShort } from '../../domain/time.ts'
 import { loadDefinitions } from '../../registry.ts'
+import { markKey, marksOf, replayedTable } from '../../run/replayedTable.ts'
+import { replayRejected } from '../../run/replayRejected.ts'
 import { isName } from '../../run/resolveRef.ts'
-import type { CommandContext } from '../command.ts'
+import type { CommandContext, Flags } from '../command.ts'
 import { limitFlag } from '../flags.ts'
 import { counted, note, number, printJson, printLine, strong } from '../output.ts'
+import { progressLine } from '../progress.ts'
+import { printReplay, printReplayJson } from '../replayOutput.ts'
 
 const EXAMPLES = 3
-const SHOWN = ['code', 'reason', 'path', 'row', 'raw', 'issues', 'feature_set', 'rejected_at', 'input']
+const WIDEST = 200
+const SHOWN = [
+  ...['code', 'reason', 'path', 'row', 'raw', 'issues', 'feature_set', 'rejected_at', 'input'],
+  ...['schema_fingerprint', 'run_id', 'replays'],
+]
 
 export async function rejected({ app: build, args, flags }: CommandContext): Promise<number> {
   const app = await build()
   const name = args[0]!
   if (!isName(name)) await requireSource(app, name)
+  if (flags.replay) return replay(app, name, flags)
   const table = app.store.table(`rejected/${name}`)
   const snapshot = await table.snapshot('latest')
   if (!snapshot) {
@@ -26,13 +37,48 @@ export async function rejected({ app: build, args, flags }: CommandContext): Pro
   }
   const query: Query = {
     paths: await table.localPaths(snapshot.files),
-    columns: snapshot.columns,
+    columns: REJECTED_COLUMNS,
     select: SHOWN,
-    orderBy: ['path', 'row'],
+    orderBy: ['path', 'row', 'input', 'rejected_at'],
   }
   const limit = limitFlag(flags.limit)
-  if (flags.json) await printRows(app, name, limit === undefined ? query : { ...query, limit })
-  else await printGroups(app, query, limit ?? EXAMPLES)
+  const isAccepted = await acceptedSince(app, name)
+  if (flags.json) await printRows(app, name, limit === undefined ? query : { ...query, limit }, isAccepted)
+  else await printGroups(app, query, limit ?? EXAMPLES, isAccepted)
+  return EXIT.done
+}
+
+/** Whether a replay has found since that a row, with its values as `SHOWN`, is accepted. */
+type IsAccepted = (values: readonly Value[]) => boolean
+
+async function acceptedSince({ store, engine }: App, source: string): Promise<IsAccepted> {
+  const table = replayedTable(store, source)
+  const snapshot = await table.snapshot('latest')
+  if (!snapshot) return () => false
+  const marks = await marksOf(engine, { table, snapshot })
+  return values => {
+    const [row, featureSet, input, replays] = [values[3], values[6], values[8], values[11]]
+    return (marks.get(markKey(String(input), row as bigint, featureSet as string | null)) ?? 0) > Number(replays ?? 0)
+  }
+}
+
+async function replay(app: App, source: string, flags: Flags): Promise<number> {
+  const sets = (await loadDefinitions(app.config.projectDir)).filter(set => set.source.name === source)
+  if (sets.length === 0) {
+    await requireSource(app, source)
+    throw new DefinitionError(
+      'definition.unknown',
+      `no feature set reads source \`${source}\` any more: nothing judges its rows`,
+      {
+        hint: 'Declare the source in a feature set, or look at the rows without --replay.',
+      },
+    )
+  }
+  const progress = progressLine(source, !app.config.plain, app.now)
+  const options = { onProgress: progress.show, signal: app.signal }
+  const result = await replayRejected(sets, app, options).finally(progress.clear)
+  if (flags.json) printReplayJson(source, result)
+  else printReplay(source, result)
   return EXIT.done
 }
 
@@ -47,13 +93,14 @@ async function requireSource({ config, store }: App, name: string): Promise<void
   })
 }
 
-async function printRows({ engine }: App, source: string, query: Query): Promise<void> {
+async function printRows({ engine }: App, source: string, query: Query, isAccepted: IsAccepted): Promise<void> {
   for await (const { rows, columns } of engine.query(query)) {
     for (let at = 0; at < rows; at++) {
-      const [code, reason, path, row, raw, issues, featureSet, rejectedAt, input] = columns.map(column => column[at]!)
+      const values = columns.map(column => column[at]!)
+      const [code, reason, path, row, raw, issues, featureSet, rejectedAt, input, schemaFingerprint, runId] = values
       printJson({
         ...{ source, path, row, code, reason, issues: JSON.parse(String(issues)), raw, featureSet, input },
-        rejectedAt: formatInstant(rejectedAt as bigint),
+        ...{ schemaFingerprint, runId, replayed: isAccepted(values), rejectedAt: formatInstant(rejectedAt as bigint) },
       })
     }
   }
@@ -61,32 +108,41 @@ async function printRows({ engine }: App, source: string, query: Query): Promise
 
 interface IssueGroup {
   rows: number
+  /** Accepted by now, as a replay has found. */
+  replayed: number
   last: bigint
   examples: string[]
+  /** The row that was counted last: others may be the same row, refused by another schema. */
+  at: string
 }
 
-async function printGroups({ engine }: App, query: Query, examples: number): Promise<void> {
+async function printGroups({ engine }: App, query: Query, examples: number, isAccepted: IsAccepted): Promise<void> {
   const groups = new Map<string, IssueGroup>()
   const files = new Set<string>()
   let all = 0
   for await (const { rows, columns } of engine.query(query)) {
     for (let at = 0; at < rows; at++) {
-      const [, reason, path, row, raw, issues, , rejectedAt, input] = columns.map(column => column[at]!)
-      const group = groups.get(String(reason)) ?? { rows: 0, last: rejectedAt as bigint, examples: [] }
-      group.rows++
+      const values = columns.map(column => column[at]!)
+      const [, reason, path, row, raw, issues, featureSet, rejectedAt, input] = values
+      const group = groups.get(String(reason)) ?? { rows: 0, replayed: 0, last: rejectedAt as bigint, examples: [], at: '' }
+      groups.set(String(reason), group)
       if ((rejectedAt as bigint) > group.last) group.last = rejectedAt as bigint
+      const place = `${input}/${row}/${featureSet}`
+      if (group.at === place) continue
+      group.at = place
+      group.rows++
+      if (isAccepted(values)) group.replayed++
       const more = (JSON.parse(String(issues)) as { path: string; message: string }[]).slice(1)
       const others = more.map(issue => `\n      also ${issue.path}: ${issue.message}`).join('')
-      if (group.examples.length < examples) group.examples.push(`  ${path}, row ${row}: ${String(raw).slice(0, 200)}${others}`)
-      groups.set(String(reason), group)
+      if (group.examples.length < examples) group.examples.push(`  ${path}, row ${row}: ${clipped(String(raw))}${others}`)
       files.add(String(input))
       all++
     }
   }
   for (const [reason, group] of [...groups].sort((a, b) => b[1].rows - a[1].rows)) {
-    printLine(
-      `${strong(counted(group.rows, 'row'))}: ${reason}  (last found ${formatInstantShort((group.last / 1_000_000n) * 1_000_000n)})`,
-    )
+    const found = formatInstantShort((group.last / 1_000_000n) * 1_000_000n)
+    const replayed = group.replayed > 0 ? `; ${number(group.replayed)} accepted by a replay since` : ''
+    printLine(`${strong(counted(group.rows, 'row'))}: ${reason}  (last found ${found}${replayed})`)
     for (const example of group.examples) printLine(example)
     if (group.rows > group.examples.length && group.examples.length > 0)
       printLine(`  and ${number(group.rows - group.examples.length)} more`)
@@ -95,3 +151,5 @@ async function printGroups({ engine }: App, query: Query, examples: number): Pro
     `${counted(all, 'row')} of ${counted(files.size, 'file content')}, as found by all runs so far; rows of text files are counted without the header`,
   )
 }
+
+const clipped = (raw: string): string => (raw.length > WIDEST ? `${raw.slice(0, WIDEST)}...` : raw)

@@ -39,7 +39,7 @@ async function readInTables(
 ): Promise<ReadResult> {
   const shape = shapeOf(set)
   const { rejects: run, scratchDir } = options
-  const stage = run && new RejectStage({ connection, set, run, scratchDir })
+  const stage = run && new RejectStage({ connection, set, run, files: inputs.files, scratchDir })
   const scan = await prepareScan(connection, {
     source: set.source,
     inputs,

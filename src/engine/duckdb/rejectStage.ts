@@ -24,12 +24,13 @@ interface Context {
   connection: DuckDBConnection
   set: FeatureSet
   run: RejectingRun
+  files: readonly PinnedFile[]
   scratchDir: string
 }
 
 export class RejectStage {
   readonly #context: Context
-  readonly #files = new Map<string, { id: number; input: string }>()
+  readonly #files = new Map<string, { id: number; input: string; replays: number }>()
   readonly #issues = new Map<string, { id: number; reason: string; byKey: boolean }>()
   /** Rows by file and issue. */
   readonly #counts = new Map<string, number>()
@@ -78,9 +79,12 @@ export class RejectStage {
   }
 
   fileId({ path, hash }: Pick<PinnedFile, 'path' | 'hash'>): number {
-    const known = this.#files.get(path) ?? { id: this.#files.size, input: hash }
-    this.#files.set(path, known)
-    return known.id
+    const known = this.#files.get(path)
+    if (known) return known.id
+    const id = this.#files.size
+    const replays = this.#context.files.find(file => file.path === path)?.replays ?? 0
+    this.#files.set(path, { id, input: hash, replays })
+    return id
   }
 
   issueId(issues: readonly Issue[], byKey: boolean): number {
@@ -121,12 +125,17 @@ export class RejectStage {
 
   async #stage(rows: string): Promise<void> {
     const { connection, set, run, scratchDir } = this.#context
-    await connection.run('CREATE OR REPLACE TEMP TABLE reject_files (file BIGINT, input VARCHAR, path VARCHAR)')
-    const files = await tableAppender(connection, 'reject_files', [INT64, TEXT, TEXT])
+    await connection.run('CREATE OR REPLACE TEMP TABLE reject_files (file BIGINT, input VARCHAR, path VARCHAR, replays BIGINT)')
+    const files = await tableAppender(connection, 'reject_files', [INT64, TEXT, TEXT, INT64])
     const known = [...this.#files]
     files.append({
       rows: known.length,
-      columns: [known.map(([, { id }]) => BigInt(id)), known.map(([, { input }]) => input), known.map(([path]) => path)],
+      columns: [
+        known.map(([, { id }]) => BigInt(id)),
+        known.map(([, { input }]) => input),
+        known.map(([path]) => path),
+        known.map(([, { replays }]) => BigInt(replays)),
+      ],
     })
     files.close()
     await connection.run(
@@ -147,7 +156,7 @@ export class RejectStage {
     issues.close()
     const query = `SELECT input, path, row, raw, issues, code, reason, ${literal(set.source.schema.fingerprint)} AS schema_fingerprint,
         CASE WHEN key THEN ${literal(set.name)} END AS feature_set, ${literal(run.id)} AS run_id,
-        make_timestamptz((${run.startedAt})::BIGINT) AS rejected_at
+        make_timestamptz((${run.startedAt})::BIGINT) AS rejected_at, replays
       FROM (${rows}) JOIN reject_files USING (file) JOIN reject_issues USING (issue)`
     const path = join(scratchDir, `rejects-${randomUUID()}.parquet`)
     const file = await writeParquet(connection, query, REJECTED_COLUMNS, path)

@@ -1,0 +1,67 @@
+/** What a replay has found, as text and as JSON. */
+import type { ReplayedGroup } from '../domain/replay.ts'
+import type { Replay } from '../run/replayRejected.ts'
+import { counted, note, number, printJson, printLine, strong } from './output.ts'
+
+/** A line for each group, and one for all of them. */
+export function printReplayJson(source: string, { groups, files, featureSets }: Replay): void {
+  for (const group of groups) printJson({ source, ...group })
+  const { rows, passing, marked, failing, unseen } = totalsOf(groups)
+  const outcome = marked > 0 ? 'marked' : 'unchanged'
+  printJson({ source, outcome, rows, passing, marked, failing, unseen, files, featureSets })
+}
+
+export function printReplay(source: string, { groups, files, featureSets }: Replay): void {
+  for (const group of groups) {
+    printLine(`${strong(counted(group.rows, 'row'))}: ${group.reason}`)
+    for (const line of groupLines(group)) printLine(`  ${line}`)
+  }
+  const { rows, passing, marked } = totalsOf(groups)
+  if (groups.length === 0) note(`no rows of source \`${source}\` were rejected`)
+  else if (passing === 0) note(`none of ${counted(rows, 'refused row')} passes today's schema: nothing changes`)
+  else {
+    const names = featureSets.map(name => `\`${name}\``).join(', ')
+    const next =
+      marked === 0
+        ? 'none had to be marked: they are read by now, or will be by the next run in any case'
+        : `marked ${number(marked)}: the next run of ${names} reads ${counted(files.length, 'file')} again`
+    note(`${number(passing)} of ${counted(rows, 'refused row')} ${passes(passing)} today's schema; ${next}`)
+  }
+}
+
+const passes = (rows: number): string => (rows === 1 ? 'passes' : 'pass')
+
+function groupLines({ passing, marked, failing, unseen }: ReplayedGroup): string[] {
+  const known = passing - marked
+  return [
+    ...(marked > 0 ? [`${number(marked)} ${passes(marked)} now`] : []),
+    ...(known > 0 ? [`${number(known)} ${passes(known)} now, with nothing left to do`] : []),
+    ...failing.map(({ reason, rows }) => `${number(rows)} still ${rows === 1 ? 'fails' : 'fail'}: ${reason}`),
+    ...unseen.map(({ path, why, rows }) => `${number(rows)} cannot be looked at: ${path} ${UNSEEN[why]}`),
+  ]
+}
+
+const UNSEEN = {
+  gone: 'is gone',
+  changed: 'holds something else now',
+  unreadable: 'cannot be read with this schema: see `quern check --sources`',
+  'no feature set': 'was refused by the key of a feature set that the project no longer has',
+} as const
+
+function totalsOf(groups: readonly ReplayedGroup[]): {
+  rows: number
+  passing: number
+  marked: number
+  failing: number
+  unseen: number
+} {
+  const sum = (of: (group: ReplayedGroup) => number): number => groups.reduce((total, group) => total + of(group), 0)
+  const all = (parts: readonly { rows: number }[]): number => parts.reduce((total, { rows }) => total + rows, 0)
+  return {
+    rows: sum(({ rows }) => rows),
+    passing: sum(({ passing }) => passing),
+    marked: sum(({ marked }) => marked),
+    failing: sum(({ failing }) => all(failing)),
+    unseen: sum(({ unseen }) => all(unseen)),
+  }
+}
