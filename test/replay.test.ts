@@ -328,6 +328,22 @@ describe('a schema that was mended', () => {
   })
 })
 
+it('keeps all rows that are refused where a file is read otherwise than before', async () => {
+  const schema = 'time: z.date(), customer: z.string(), amount: z.string().max(2), currency: z.string()'
+  const features = "orders: count().over('1d')"
+  // More than the engine hands over at once, and the one that the other dialect refuses comes last.
+  const rows = Array.from({ length: 5000 }, () => '2026-01-01T12:00:00Z,ada,long,EUR').join('\n')
+  const living = new Living(
+    { a: `time,customer,amount,currency\n${rows}\n2026-01-01T12:00:00Z,ada,1,EUR\n` },
+    { schema, features },
+  )
+  await living.run(...ALLOWED)
+  expect((await living.quern('rejected', 'orders', '--json')).lines).toHaveLength(5000)
+  living.define({ schema, features, source: "zone: 'UTC', csv: { nullText: '1' }," })
+  expect(await living.run(...ALLOWED)).toMatchObject({ rowsRejected: 5001 })
+  expect((await living.quern('rejected', 'orders', '--json')).lines).toHaveLength(5001)
+})
+
 describe('replays at once', () => {
   it('mark each row once', async () => {
     const living = await helped()

@@ -50,6 +50,7 @@ export async function readFresh(
   const keep = rejected !== undefined
   const allowed = maxRejected ?? set.maxRejected
   const judge = async (rows: RejectedRow[]): Promise<void> => rejected?.add(rows)
+  await rejected?.expect(changes.fresh)
   const again = readAgain(changes).length > 0
   let result = await read(changes.fresh, keep && living.length === 0, again ? 1 : allowed, judge)
   const judged = { rowsRead: result.rowsRead, rowsRejected: result.rowsRejected - (rejected?.again ?? 0) }

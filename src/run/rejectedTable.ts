@@ -1,35 +1,13 @@
 /** Refused rows, kept once for each content of an input, row and schema, whatever becomes of the run. */
-import { createHash } from 'node:crypto'
-import type { Engine, RejectedRow, RowWriter } from '../domain/engine.ts'
+import type { RejectedRow, RowWriter } from '../domain/engine.ts'
 import { TransientError } from '../domain/errors.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
-import type { PinnedInputs } from '../domain/source.ts'
-import type { Snapshot, StagedFile, Table, TableColumn } from '../domain/tableStore.ts'
+import type { PinnedFile } from '../domain/source.ts'
+import type { Snapshot, StagedFile, Table } from '../domain/tableStore.ts'
 import type { Instant } from '../domain/time.ts'
 import type { Parts } from './parts.ts'
-import { markKey, marksOf, replayedTable } from './replayedTable.ts'
-
-const text = (name: string, comment: string): TableColumn => ({ name, type: { kind: 'string' }, nullable: true, comment })
-
-export const REJECTED_COLUMNS: TableColumn[] = [
-  text('input', "SHA-256 of the file's bytes"),
-  text('path', 'the file as it was called then'),
-  { name: 'row', type: { kind: 'int64' }, nullable: true, comment: 'counted from 1' },
-  text('raw', 'the row as it was read'),
-  text('issues', 'JSON: path, code and message of every issue'),
-  text('code', "the first issue's code"),
-  text('reason', 'the first issue in words'),
-  text('schema_fingerprint', 'of the schema that refused it'),
-  text('feature_set', 'the set whose key refused it; null where the schema did'),
-  text('run_id', 'the run that found it'),
-  { name: 'rejected_at', type: { kind: 'timestamp' }, nullable: true },
-  {
-    name: 'replays',
-    type: { kind: 'int64' },
-    nullable: true,
-    comment: 'replays that had marked rows of the file when it was read',
-  },
-]
+import { PublishedRows } from './publishedRows.ts'
+import { REJECTED_COLUMNS } from './rejectedColumns.ts'
 
 const ATTEMPTS = 10
 
@@ -38,17 +16,6 @@ interface Group {
   appId: string
   /** Of equal files the first stands for all. */
   path: string
-  /** Rows that a run has published that read the same bytes in another way (another dialect, zone or event time). */
-  published: ReadonlySet<bigint>
-}
-
-const NONE: ReadonlySet<bigint> = new Set()
-
-/** The run that finds rows, and what it reads. */
-interface RunOfRows {
-  id: string
-  startedAt: Instant
-  inputs: PinnedInputs
 }
 
 /**
@@ -57,26 +24,25 @@ interface RunOfRows {
  */
 export class RejectedRows {
   readonly #table: Table
-  readonly #replayed: Table
-  readonly #engine: Engine
+  readonly #parts: Pick<Parts, 'store' | 'engine'>
   readonly #set: FeatureSet
-  readonly #run: RunOfRows
+  readonly #run: { id: string; startedAt: Instant }
   readonly #groups = new Map<string, Group | undefined>()
   readonly #counts = new Map<string, number>()
-  /** By content: how many replays have marked rows of it. */
-  readonly #replays: ReadonlyMap<string, number>
-  readonly #before = new Map<string, ReadonlySet<bigint>>()
+  #known: PublishedRows | undefined
   #writer: RowWriter | undefined
-  #base: Snapshot | undefined
   #again = 0
 
-  constructor(set: FeatureSet, { store, engine }: Pick<Parts, 'store' | 'engine'>, run: RunOfRows) {
-    this.#table = store.table(`rejected/${set.source.name}`)
-    this.#replayed = replayedTable(store, set.source.name)
-    this.#engine = engine
+  constructor(set: FeatureSet, parts: Pick<Parts, 'store' | 'engine'>, run: { id: string; startedAt: Instant }) {
+    this.#table = parts.store.table(`rejected/${set.source.name}`)
+    this.#parts = parts
     this.#set = set
     this.#run = run
-    this.#replays = new Map(run.inputs.files.flatMap(({ hash, replays }) => (replays === undefined ? [] : [[hash, replays]])))
+  }
+
+  /** Before any row of them is added: looks up what is known of the files that are to be read. */
+  async expect(files: readonly PinnedFile[]): Promise<void> {
+    this.#known = await PublishedRows.of(this.#set, this.#parts, files)
   }
 
   /** How many of the rows had been refused before a replay of their file: whoever read it then has let them pass. */
@@ -95,12 +61,12 @@ export class RejectedRows {
     for (const row of rows) {
       const reason = reasonOf(row)
       this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1)
-      if ((await this.#refusedBefore(row)).has(row.row)) this.#again++
-      const group = await this.#groupOf(row)
-      if (group && row.path === group.path && !group.published.has(row.row)) kept.push(row)
+      if (this.#known!.wasRefused(row)) this.#again++
+      const group = this.#groupOf(row)
+      if (group && row.path === group.path && !this.#known!.isPublished(row)) kept.push(row)
     }
     if (kept.length === 0) return
-    this.#writer ??= await this.#engine.writeRows(REJECTED_COLUMNS)
+    this.#writer ??= await this.#parts.engine.writeRows(REJECTED_COLUMNS)
     await this.#writer.write({ rows: kept.length, columns: this.#columns(kept) })
   }
 
@@ -135,72 +101,18 @@ export class RejectedRows {
     if (staged.length === 0) return []
     const where = `input || coalesce('/' || feature_set, '') NOT IN (${keys.map(key => `'${key}'`).join(', ')})`
     const paths = staged.map(({ localPath }) => localPath)
-    const rest = await this.#engine.stageQuery({ paths, columns: REJECTED_COLUMNS, where })
+    const rest = await this.#parts.engine.stageQuery({ paths, columns: REJECTED_COLUMNS, where })
     return rest.rows > 0 ? [rest] : []
   }
 
   /** Undefined where what is to be known of the row's input is published already. */
-  async #groupOf(row: RejectedRow): Promise<Group | undefined> {
+  #groupOf(row: RejectedRow): Group | undefined {
     const key = row.refusedByKey ? `${row.input}/${this.#set.name}` : row.input
-    if (!this.#groups.has(key)) this.#groups.set(key, await this.#newGroup(row))
-    return this.#groups.get(key)
-  }
-
-  async #newGroup(row: RejectedRow): Promise<Group | undefined> {
-    this.#base ??= await this.#table.snapshot('latest')
-    const { source, entity, name } = this.#set
-    const schema = `quern/${source.name}/rejected/${row.input}/${source.schema.fingerprint}/`
-    const owner = row.refusedByKey ? `${schema}${name}/` : schema
-    const replays = this.#replaysOf(row)
-    const appId = `${owner}${readingOf(this.#set, row.refusedByKey ? entity : [])}${replays === 0 ? '' : `/${replays}`}`
-    const known = [...(this.#base?.transactions.keys() ?? [])]
-    if (known.includes(appId)) return undefined
-    const wasReadOtherwise = known.some(other => other.startsWith(owner))
-    return { appId, path: row.path, published: wasReadOtherwise ? await this.#published(row) : NONE }
-  }
-
-  /** The rows of its input that are published, but for those that a replay has marked since. */
-  async #published(row: RejectedRow): Promise<ReadonlySet<bigint>> {
-    const owner = row.refusedByKey ? this.#set.name : null
-    const ofOwner = owner === null ? 'feature_set IS NULL' : `feature_set = '${owner}'`
-    const where = `input = '${row.input}' AND schema_fingerprint = '${this.#set.source.schema.fingerprint}' AND ${ofOwner}`
-    const marks = this.#replaysOf(row) === 0 ? new Map<string, number>() : await this.#marks(row.input)
-    return this.#rows(where, (at, replays) => replays >= (marks.get(markKey(row.input, at, owner)) ?? 0))
-  }
-
-  /** Where its file is read again after a replay: the rows of it that had been refused before, whatever the schema was. */
-  async #refusedBefore(row: RejectedRow): Promise<ReadonlySet<bigint>> {
-    const replays = this.#replaysOf(row)
-    if (replays === 0) return NONE
-    const owner = row.refusedByKey ? `feature_set = '${this.#set.name}'` : 'feature_set IS NULL'
-    const key = `${row.input}/${owner}`
-    const before = this.#before.get(key) ?? (await this.#rows(`input = '${row.input}' AND ${owner}`, (_, at) => at < replays))
-    this.#before.set(key, before)
-    return before
-  }
-
-  async #rows(where: string, isWanted: (row: bigint, replays: number) => boolean): Promise<ReadonlySet<bigint>> {
-    this.#base ??= await this.#table.snapshot('latest')
-    const rows = new Set<bigint>()
-    if (!this.#base) return rows
-    const paths = await this.#table.localPaths(this.#base.files)
-    const query = { paths, columns: REJECTED_COLUMNS, select: ['row', 'replays'], where }
-    for await (const batch of this.#engine.query(query)) {
-      for (let at = 0; at < batch.rows; at++) {
-        const row = batch.columns[0]![at] as bigint
-        if (isWanted(row, Number(batch.columns[1]![at] ?? 0))) rows.add(row)
-      }
+    if (!this.#groups.has(key)) {
+      const appId = this.#known!.transactionOf(row)
+      this.#groups.set(key, appId === undefined ? undefined : { appId, path: row.path })
     }
-    return rows
-  }
-
-  async #marks(input: string): Promise<ReadonlyMap<string, number>> {
-    const snapshot = await this.#replayed.snapshot('latest')
-    return snapshot ? marksOf(this.#engine, { table: this.#replayed, snapshot }, input) : new Map()
-  }
-
-  #replaysOf({ input }: RejectedRow): number {
-    return this.#replays.get(input) ?? 0
+    return this.#groups.get(key)
   }
 
   #columns(rows: readonly RejectedRow[]): (string | bigint | null)[][] {
@@ -218,16 +130,9 @@ export class RejectedRows {
       column(row => (row.refusedByKey ? name : null)),
       column(() => this.#run.id),
       column(() => this.#run.startedAt),
-      column(row => BigInt(this.#replaysOf(row))),
+      column(row => BigInt(this.#known!.replaysOf(row))),
     ]
   }
-}
-
-/** All but the schema that decides which rows of an input are refused. */
-function readingOf({ source }: FeatureSet, key: FeatureSet['entity']): string {
-  const { eventTime, knownTime, zone, csv } = source
-  const meaning = JSON.stringify([eventTime, knownTime ?? null, zone ?? null, csv, key.map(({ name }) => name)])
-  return createHash('sha256').update(meaning).digest('hex').slice(0, 16)
 }
 
 /** A table of an older release lacks the last of them. */
