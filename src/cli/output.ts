@@ -1,5 +1,6 @@
 /** Results to stdout, everything else to stderr. */
 
+import { relative } from 'node:path'
 import { styleText } from 'node:util'
 import type { Value } from '../domain/columnType.ts'
 import { grouped } from '../domain/numberText.ts'
@@ -62,6 +63,18 @@ export function alignedLine(cells: readonly string[], widths: readonly number[],
 export const counted = (count: number, noun: string): string => `${number(count)} ${noun}${count === 1 ? '' : 's'}`
 
 export const number = grouped
+
+/** Paths below the current folder are shown from there. */
+export function pathText(path: string): string {
+  const below = relative(process.cwd(), path)
+  return below === '' || below.startsWith('..') ? path : below
+}
+
+/** A terminal's line is not wrapped. */
+export function clipped(text: string, longest: number): string {
+  const width = process.stdout.isTTY ? Math.min(process.stdout.columns, longest) : longest
+  return text.length > width ? `${text.slice(0, width - 3)}...` : text
+}
 
 export function bytes(size: number): string {
   if (size < 1e3) return `${Math.round(size)} B`

@@ -1,7 +1,7 @@
 /** What a replay has found, as text and as JSON. */
 import type { ReplayedGroup } from '../domain/replay.ts'
 import type { Replay } from '../run/replayRejected.ts'
-import { counted, note, number, printJson, printLine, strong } from './output.ts'
+import { counted, note, number, pathText, printJson, printLine, strong } from './output.ts'
 
 /** A line for each group, and one for all of them. */
 export function printReplayJson(source: string, { groups, files, featureSets }: Replay): void {
@@ -23,21 +23,29 @@ export function printReplay(source: string, { groups, files, featureSets }: Repl
     const names = featureSets.map(name => `\`${name}\``).join(', ')
     const next =
       marked === 0
-        ? 'none had to be marked: they are read by now, or will be by the next run in any case'
+        ? 'none had to be marked: each is marked or read already, or in a file that the next run reads in any case'
         : `marked ${number(marked)}: the next run of ${names} reads ${counted(files.length, 'file')} again`
     note(`${number(passing)} of ${counted(rows, 'refused row')} ${passes(passing)} today's schema; ${next}`)
   }
 }
 
+/** So many files as text; --json names all. */
+const LISTED = 5
+
 const passes = (rows: number): string => (rows === 1 ? 'passes' : 'pass')
 
-function groupLines({ passing, marked, failing, unseen }: ReplayedGroup): string[] {
+function groupLines({ reason: before, passing, marked, failing, unseen }: ReplayedGroup): string[] {
   const known = passing - marked
   return [
     ...(marked > 0 ? [`${number(marked)} ${passes(marked)} now`] : []),
-    ...(known > 0 ? [`${number(known)} ${passes(known)} now, with nothing left to do`] : []),
-    ...failing.map(({ reason, rows }) => `${number(rows)} still ${rows === 1 ? 'fails' : 'fail'}: ${reason}`),
-    ...unseen.map(({ path, why, rows }) => `${number(rows)} cannot be looked at: ${path} ${UNSEEN[why]}`),
+    ...(known > 0 ? [`${number(known)} ${passes(known)} now, marked or read before`] : []),
+    ...failing.map(
+      ({ reason, rows }) => `${number(rows)} still ${rows === 1 ? 'fails' : 'fail'}${reason === before ? '' : `: ${reason}`}`,
+    ),
+    ...unseen
+      .slice(0, LISTED)
+      .map(({ path, why, rows }) => `${number(rows)} cannot be looked at: ${pathText(path)} ${UNSEEN[why]}`),
+    ...(unseen.length > LISTED ? [`and so ${counted(unseen.length - LISTED, 'more file')}`] : []),
   ]
 }
 

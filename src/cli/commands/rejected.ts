@@ -12,12 +12,12 @@ import { replayRejected } from '../../run/replayRejected.ts'
 import { isName } from '../../run/resolveRef.ts'
 import type { CommandContext, Flags } from '../command.ts'
 import { limitFlag } from '../flags.ts'
-import { counted, note, number, printJson, printLine, strong } from '../output.ts'
+import { clipped, counted, note, number, pathText, printJson, printLine, strong } from '../output.ts'
 import { progressLine } from '../progress.ts'
 import { printReplay, printReplayJson } from '../replayOutput.ts'
 
 const EXAMPLES = 3
-const WIDEST = 200
+const WIDEST = 300
 const SHOWN = [
   ...['code', 'reason', 'path', 'row', 'raw', 'issues', 'feature_set', 'rejected_at', 'input'],
   ...['schema_fingerprint', 'run_id', 'replays'],
@@ -134,7 +134,8 @@ async function printGroups({ engine }: App, query: Query, examples: number, isAc
       if (isAccepted(values)) group.replayed++
       const more = (JSON.parse(String(issues)) as { path: string; message: string }[]).slice(1)
       const others = more.map(issue => `\n      also ${issue.path}: ${issue.message}`).join('')
-      if (group.examples.length < examples) group.examples.push(`  ${path}, row ${row}: ${clipped(String(raw))}${others}`)
+      if (group.examples.length < examples)
+        group.examples.push(`${clipped(`  ${pathText(String(path))}, row ${row}: ${raw}`, WIDEST)}${others}`)
       files.add(String(input))
       all++
     }
@@ -151,5 +152,3 @@ async function printGroups({ engine }: App, query: Query, examples: number, isAc
     `${counted(all, 'row')} of ${counted(files.size, 'file content')}, as found by all runs so far; rows of text files are counted without the header`,
   )
 }
-
-const clipped = (raw: string): string => (raw.length > WIDEST ? `${raw.slice(0, WIDEST)}...` : raw)
