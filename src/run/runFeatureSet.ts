@@ -96,7 +96,7 @@ async function attemptRun(set: FeatureSet, parts: Parts, options: RunOptions): P
   trace(
     `pinned ${inputs.files.length} files: ${changes.fresh.length} unread, ${changes.changed.length} changed, ${changes.gone.length} gone`,
   )
-  const rejected = new RejectedRows(set, parts, run)
+  const rejected = new RejectedRows(set, parts, { ...run, inputs })
   const fresh = await readFresh(set, parts, options, { ground, changes, rejected })
   if (fresh && (await source.changedSince({ source: set.source.name, files: fresh.files })).length > 0) return undefined
   await rejected.publish()
