@@ -133,7 +133,7 @@ function verdictOf(schema: ZodLike, fields: readonly Field[], row: Record<string
     const { issues } = result.error
     return { ok: false, issues: issues.map(({ path, code, message }) => ({ path: path.map(String).join('.'), code, message })) }
   }
-  const output = result.data as Record<string, unknown>
+  const output: Record<string, unknown> = Object.assign(Object.create(null), result.data)
   const unheld = fields.filter(field => storedValue(field, output[field.name]) === undefined)
   if (unheld.length > 0) return { ok: false, issues: unheld.map(field => unheldIssue(field, output[field.name])) }
   return { ok: true, row: output }
