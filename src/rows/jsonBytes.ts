@@ -63,8 +63,7 @@ export class JsonBytes {
       const word = view.getInt32(p, true)
       const quotes = word ^ QUOTES
       const backslashes = word ^ BACKSLASHES
-      const hits =
-        (((quotes - ONES) & ~quotes) | ((backslashes - ONES) & ~backslashes) | ((word - SPACES) & ~word)) & HIGH_BITS
+      const hits = (((quotes - ONES) & ~quotes) | ((backslashes - ONES) & ~backslashes) | ((word - SPACES) & ~word)) & HIGH_BITS
       if (hits === 0) {
         seen |= word
         p += 4

@@ -6,6 +6,7 @@ import { dateOf } from '../validation/decodeShape.ts'
 import type { BooleanColumn, ColumnBuilder, DoubleColumn, Int64Column } from './columnBuilder.ts'
 import type { Reading, Role } from './fieldReader.ts'
 import { FieldReader, putReadTime, putTime } from './fieldReader.ts'
+import { instantOf } from './instantOf.ts'
 import { ALSE, EXACT_DIGITS, TRUE } from './jsonBytes.ts'
 import type { BigintRule, NumberRule } from './numberSteps.ts'
 
@@ -22,12 +23,16 @@ export class NumberReader extends FieldReader {
   readonly #rule: NumberRule
   /** What the column holds: integers of so many bits, or any number. */
   readonly #bound: number | undefined
+  readonly #isLong: boolean
+  readonly #isFloat: boolean
 
   constructor(reading: Reading, field: Field, { column, role, rule }: Target<NumberColumn> & { rule: NumberRule }) {
     super(reading, field, column, role)
     this.#column = column
     this.#rule = rule
     const { kind } = field.type
+    this.#isLong = kind === 'int64'
+    this.#isFloat = kind === 'float'
     this.#bound = kind === 'int32' ? 2 ** 31 : kind === 'int64' ? 2 ** 53 : undefined
   }
 
@@ -45,17 +50,13 @@ export class NumberReader extends FieldReader {
     if (!(value - value === 0) || !this.#rule(value)) return -1
     const bound = this.#bound
     if (bound !== undefined && !(Number.isInteger(value) && value < bound && value > -bound)) return -1
-    if (this.role.times.length > 0 && !putTime(this.role.times, this.#micros(value))) return -1
+    if (this.role.times.length > 0 && !putTime(this.role.times, this.#instant(value))) return -1
     this.#column.put(value)
     return end
   }
 
-  #micros(value: number): bigint | undefined {
-    const { unit } = this.role
-    if (unit === undefined) return undefined
-    if (this.#bound !== undefined) return BigInt(value) * BigInt(unit)
-    const micros = Math.floor(value * unit)
-    return Number.isFinite(micros) ? BigInt(micros) : undefined
+  #instant(value: number): bigint | undefined {
+    return instantOf(this.#isLong ? BigInt(value) : this.#isFloat ? Math.fround(value) : value, this.role.unit)
   }
 }
 
@@ -82,7 +83,7 @@ export class BigintReader extends FieldReader {
       const value = BigInt(input.bytes.toString('latin1', p, end))
       if (BigInt.asIntN(64, value) !== value || !this.#rule(value)) return -1
       const { times, unit } = this.role
-      if (times.length > 0 && !putTime(times, unit === undefined ? undefined : value * BigInt(unit))) return -1
+      if (times.length > 0 && !putTime(times, instantOf(value, unit))) return -1
       this.#column.append(value)
     } else if (digits <= EXACT_DIGITS) this.#column.put(input.number)
     else if (!this.#putLong(p, end)) return -1
@@ -129,7 +130,11 @@ export class BooleanReader extends FieldReader {
   readonly #column: BooleanColumn
   readonly #allowed: readonly [boolean, boolean]
 
-  constructor(reading: Reading, field: Field, { column, role, allowed }: Target<BooleanColumn> & { allowed: [boolean, boolean] }) {
+  constructor(
+    reading: Reading,
+    field: Field,
+    { column, role, allowed }: Target<BooleanColumn> & { allowed: [boolean, boolean] },
+  ) {
     super(reading, field, column, role)
     this.#column = column
     this.#allowed = allowed

@@ -31,7 +31,11 @@ export class TextMemory {
     return (length & 3) === 0 || (view.getInt32(whole, true) & MASKS[length & 3]!) === this.#words[at]
   }
 
-  keep(slot: number, { view }: JsonBytes, { from, to, changed }: { from: number; to: number; changed: string | undefined }): void {
+  keep(
+    slot: number,
+    { view }: JsonBytes,
+    { from, to, changed }: { from: number; to: number; changed: string | undefined },
+  ): void {
     const length = to - from
     // Nothing until all is there: this may be left at any point.
     this.#lengths[slot] = -1

@@ -1,9 +1,9 @@
 /** Fields of text. */
 import type { Field, Step } from '../domain/schema.ts'
 import { parseInstant } from '../domain/time.ts'
+import { datetimeRule } from './datetimePattern.ts'
 import type { Reading, Role } from './fieldReader.ts'
 import { FieldReader, putReadTime, putTime } from './fieldReader.ts'
-import { datetimeRule } from './datetimePattern.ts'
 import type { TextColumn } from './textColumn.ts'
 import { TextMemory } from './textMemory.ts'
 import type { TextRule } from './textSteps.ts'
@@ -12,7 +12,12 @@ import { lengthsOf, textRule } from './textSteps.ts'
 const QUOTE = 0x22
 
 /** Undefined where a step is none of a text's. */
-export function textReader(reading: Reading, field: Field, steps: readonly Step[], to: { column: TextColumn; role: Role }): FieldReader | undefined {
+export function textReader(
+  reading: Reading,
+  field: Field,
+  steps: readonly Step[],
+  to: { column: TextColumn; role: Role },
+): FieldReader | undefined {
   const rule = textRule(steps)
   if (!rule) return undefined
   if (to.role.times.length > 0) return new InstantTextReader(reading, field, { ...to, rule, steps })

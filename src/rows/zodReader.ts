@@ -1,10 +1,13 @@
 /** Fields that only zod itself can judge: each value alone, the rest of the row staying with its own readers. */
-import type { Field, Parsed } from '../domain/schema.ts'
-import { parseInstant } from '../domain/time.ts'
+
+import type { Value } from '../domain/columnType.ts'
+import type { Field } from '../domain/schema.ts'
+import { instantOfText } from '../domain/zonedTime.ts'
 import { decodeJson, parseJson } from '../validation/decodeShape.ts'
 import type { ColumnBuilder } from './columnBuilder.ts'
 import type { Reading, Role } from './fieldReader.ts'
 import { FieldReader, putTime } from './fieldReader.ts'
+import { instantOf } from './instantOf.ts'
 import { ALSE, EXACT_DIGITS, NULL, TRUE } from './jsonBytes.ts'
 
 export class ZodReader extends FieldReader {
@@ -24,22 +27,27 @@ export class ZodReader extends FieldReader {
     if (input.isWord(p, NULL)) return this.readNull(p)
     const end = input.valueEnd(p)
     if (end < 0) return -1
-    const parsed = this.#parsed(decodeJson(this.#field.shape, this.#value(p, end), this.#zone))
-    if (!parsed.ok) return -1
-    const { value } = parsed
-    if (value === null && this.role.required) return -1
+    const value = this.#judged(this.#value(p, end))
+    if (value === undefined || (value === null && this.role.required)) return -1
     const { times, unit } = this.role
     if (times.length > 0 && !putTime(times, instantOf(value, unit))) return -1
     this.#column.append(value)
     return end
   }
 
-  /** A function of the schema that fails is told of by zod, with the whole row. */
-  #parsed(value: unknown): Parsed {
+  /** What the column is to hold; undefined where zod refuses. */
+  #judged(given: unknown): Value | undefined {
+    const seen = decodeJson(this.#field.shape, given, this.#zone)
     try {
-      return this.#field.parse(value)
+      const parsed = this.#field.parse(seen)
+      if (!parsed.ok) return undefined
+      const { output, value } = parsed
+      // A date that comes out as it went in keeps what is finer than its milliseconds.
+      if (!(seen instanceof Date && output instanceof Date && seen.getTime() === output.getTime())) return value
+      return typeof given === 'string' ? instantOfText(given, this.#zone) : value
     } catch {
-      return { ok: false }
+      // A function of the schema that fails is told of by zod, with the whole row.
+      return undefined
     }
   }
 
@@ -52,12 +60,4 @@ export class ZodReader extends FieldReader {
     if (isNumber && input.integerDigits <= EXACT_DIGITS) return input.number
     return parseJson(input.bytes.toString('utf8', p, end))
   }
-}
-
-/** The instant of a value as its column holds it. */
-export function instantOf(value: string | number | bigint | boolean | null, unit: number | undefined): bigint | undefined {
-  if (unit === undefined) return typeof value === 'bigint' ? value : typeof value === 'string' ? parseInstant(value) : undefined
-  if (typeof value === 'bigint') return value * BigInt(unit)
-  const micros = typeof value === 'number' ? Math.floor(value * unit) : Number.NaN
-  return Number.isFinite(micros) ? BigInt(micros) : undefined
 }

@@ -21,7 +21,7 @@ export class Pieces {
   }
 
   /** All of them with `last`, once: none are left. */
-  take(last = NOTHING): Buffer {
+  take(last: Buffer = NOTHING): Buffer {
     if (this.length === 0) return last
     const whole = this.#pieces.length === 1 && last.length === 0 ? this.#pieces[0]! : Buffer.concat([...this.#pieces, last])
     this.#pieces = []
