@@ -33,30 +33,42 @@ export function parseDuration(text: string): Duration | undefined {
  * Undefined where the text is no such instant; a bare date or a time without an offset is none.
  */
 export function parseInstant(text: string): Instant | undefined {
-  const match = /^(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(Z|[+-]\d{2}(?::?\d{2})?)$/.exec(text)
+  const match = INSTANT.exec(text)
   if (!match) return undefined
-  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(part => Number(part ?? 0)) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ]
-  const date = new Date(0)
-  date.setUTCFullYear(year, month - 1, day)
-  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return undefined
-  if (hour > 23 || minute > 59 || second > 59) return undefined
-  const micros = BigInt((match[7] ?? '').padEnd(6, '0').slice(0, 6))
-  const offset = match[8]!
-  let shift = 0
-  if (offset !== 'Z') {
-    const digits = offset.replace(':', '').padEnd(5, '0')
-    if (Number(digits.slice(1, 3)) > 23 || Number(digits.slice(3, 5)) > 59) return undefined
-    shift = (Number(digits.slice(1, 3)) * 60 + Number(digits.slice(3, 5))) * (digits[0] === '-' ? -1 : 1)
-  }
-  const seconds = BigInt(date.getTime() / 1000) + BigInt(hour * 3600 + minute * 60 + second - shift * 60)
-  return seconds * 1_000_000n + micros
+  const [, year, month, day, hour, minute, second = '0', fraction = '', offset] = match
+  const days = daysSince1970(Number(year), Number(month), Number(day))
+  if (days === undefined || Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return undefined
+  const shift = offset === 'Z' ? 0 : minutesOf(offset!)
+  if (shift === undefined) return undefined
+  const seconds = days * 86_400 + Number(hour) * 3600 + (Number(minute) - shift) * 60 + Number(second)
+  const micros = fraction === '' ? 0 : Number(fraction.padEnd(6, '0').slice(0, 6))
+  const total = seconds * 1_000_000 + micros
+  // Until the year 2255 a number holds them.
+  return Number.isSafeInteger(total) ? BigInt(total) : BigInt(seconds) * 1_000_000n + BigInt(micros)
+}
+
+const INSTANT = /^(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(Z|[+-]\d{2}(?::?\d{2})?)$/
+
+/** Minutes that an offset such as `+02:00` is ahead; undefined where there is no such offset. */
+function minutesOf(offset: string): number | undefined {
+  const digits = offset.replace(':', '').padEnd(5, '0')
+  const [hours, minutes] = [Number(digits.slice(1, 3)), Number(digits.slice(3, 5))]
+  if (hours > 23 || minutes > 59) return undefined
+  return (hours * 60 + minutes) * (digits[0] === '-' ? -1 : 1)
+}
+
+const DAYS_BEFORE = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365]
+
+/** Of a date of the Gregorian calendar, also before it was in use; undefined where there is no such date. */
+function daysSince1970(year: number, month: number, day: number): number | undefined {
+  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
+  if (month < 1 || month > 12 || day < 1) return undefined
+  const before = DAYS_BEFORE[month - 1]!
+  if (day > DAYS_BEFORE[month]! - before + (isLeap && month === 2 ? 1 : 0)) return undefined
+  const years = year - 1
+  const leapDays = Math.floor(years / 4) - Math.floor(years / 100) + Math.floor(years / 400)
+  // 719,162 days lie between the first of January of the year 1 and that of 1970.
+  return years * 365 + leapDays - 719_162 + before + (isLeap && month > 2 ? 1 : 0) + day - 1
 }
 
 /** Reads an instant that a person typed, or says what is wrong with it. `what` names the option. */

@@ -43,7 +43,9 @@ function decodeUnionText(options: readonly InputShape[], text: string, zone: str
   for (const option of options) {
     if (option.kind === 'string' || option.kind === 'any') return text
     const decoded = decodeText(option, text, zone)
-    if (typeof decoded !== 'string' && !(decoded instanceof Unreadable)) return decoded
+    if (typeof decoded === 'string' || decoded instanceof Unreadable) continue
+    // Of several nested options the value itself tells which one is meant.
+    return typeof decoded === 'object' && !(decoded instanceof Date) ? decodeJsonUnion(options, parseJson(text), zone) : decoded
   }
   return text
 }

@@ -4,18 +4,20 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { FeatureSet } from '../../domain/featureSet.ts'
-import type { RejectedRow, RejectingRun, StagedRejects } from '../../domain/rejectedRows.ts'
+import type { RejectedGroup, RejectedRow, RejectingRun, StagedRejects } from '../../domain/rejectedRows.ts'
 import { REJECTED_COLUMNS, reasonOf } from '../../domain/rejectedRows.ts'
 import type { Issue } from '../../domain/schema.ts'
 import type { PinnedFile } from '../../domain/source.ts'
 import type { StagedFile } from '../../domain/tableStore.ts'
-import type { TableAppender } from './rowWriter.ts'
+import { RejectLines } from './rejectLines.ts'
 import { tableAppender } from './rowWriter.ts'
 import { literal } from './sql.ts'
 import { writeParquet } from './stagedFile.ts'
 
-/** So many rows are held before a file is written. */
+/** So many rows of queries are held before a file is written. */
 const ROWS_PER_FILE = 200_000
+/** So many different issues are held before what has them is written: messages may hold the values that they are about. */
+const MOST_ISSUES = 50_000
 
 const INT64 = { type: { kind: 'int64' as const } }
 const TEXT = { type: { kind: 'string' as const } }
@@ -31,11 +33,13 @@ interface Context {
 export class RejectStage {
   readonly #context: Context
   readonly #files = new Map<string, { id: number; input: string; replays: number }>()
-  readonly #issues = new Map<string, { id: number; reason: string; byKey: boolean }>()
-  /** Rows by file and issue. */
+  readonly #issues = new Map<string, { id: number; issues: Issue[]; byKey: boolean }>()
+  /** Rows by file and issue, of those issues. */
   readonly #counts = new Map<string, number>()
+  readonly #groups = new Map<string, RejectedGroup>()
+  readonly #reasons = new Map<string, number>()
   readonly #staged: StagedFile[] = []
-  #appender: TableAppender | undefined
+  #lines: RejectLines | undefined
   #held = 0
 
   constructor(context: Context) {
@@ -45,32 +49,27 @@ export class RejectStage {
   /** Rows that JavaScript has read. No result of the connection may be open. */
   async add(rows: readonly RejectedRow[]): Promise<void> {
     if (rows.length === 0) return
-    await this.#makeTable()
-    this.#appender ??= await tableAppender(this.#context.connection, 'rejects', [INT64, INT64, TEXT, INT64])
-    const files = rows.map(({ path, input }) => this.fileId({ path, hash: input }))
-    const issues = rows.map(({ issues: found, refusedByKey }) => this.issueId(found, refusedByKey === true))
-    for (const [at, file] of files.entries()) this.count(file, issues[at]!, 1)
-    this.#appender.append({
-      rows: rows.length,
-      columns: [files.map(BigInt), rows.map(({ row }) => row), rows.map(({ raw }) => raw), issues.map(BigInt)],
-    })
-    this.#held += rows.length
-    if (this.#held >= ROWS_PER_FILE) await this.#flush()
+    this.#lines ??= await RejectLines.create(join(this.#context.scratchDir, `lines-${randomUUID()}.parquet`))
+    for (const { path, input, row, raw, issues, refusedByKey } of rows) {
+      const file = this.fileId({ path, hash: input })
+      const issue = this.issueId(issues, refusedByKey === true)
+      this.count(file, issue, 1)
+      this.#lines.put(file, row, raw, issue)
+    }
+    await this.#lines.flush()
+    if (this.#issues.size > MOST_ISSUES) await this.#flush()
   }
 
   /** So many rows of a SELECT of `file`, `row`, `raw` and `issue`, which the caller has told to `count`. */
   async addQuery(sql: string, rows: number): Promise<void> {
-    if (rows > ROWS_PER_FILE / 4) return this.#stage(sql)
-    await this.#makeTable()
-    await this.#context.connection.run(`INSERT INTO rejects BY NAME (${sql})`)
-    this.#held += rows
-    if (this.#held >= ROWS_PER_FILE) await this.#flush()
-  }
-
-  async #makeTable(): Promise<void> {
-    await this.#context.connection.run(
-      'CREATE TEMP TABLE IF NOT EXISTS rejects (file BIGINT, row BIGINT, raw VARCHAR, issue BIGINT)',
-    )
+    const { connection } = this.#context
+    if (rows > ROWS_PER_FILE / 4) await this.#stage(sql)
+    else {
+      await connection.run('CREATE TEMP TABLE IF NOT EXISTS rejects (file BIGINT, row BIGINT, raw VARCHAR, issue BIGINT)')
+      await connection.run(`INSERT INTO rejects BY NAME (${sql})`)
+      this.#held += rows
+    }
+    if (this.#held >= ROWS_PER_FILE || this.#issues.size > MOST_ISSUES) await this.#flush()
   }
 
   count(file: number, issue: number, rows: number): void {
@@ -88,39 +87,52 @@ export class RejectStage {
   }
 
   issueId(issues: readonly Issue[], byKey: boolean): number {
-    const key = `${byKey} ${JSON.stringify(issues)}`
-    const known = this.#issues.get(key) ?? { id: this.#issues.size, reason: reasonOf(issues), byKey }
-    this.#issues.set(key, known)
-    return known.id
+    const key = issues.reduce((text, { path, code, message }) => `${text}\0${path}\0${code}\0${message}`, String(byKey))
+    const known = this.#issues.get(key)
+    if (known) return known.id
+    const id = this.#issues.size
+    this.#issues.set(key, { id, issues: [...issues], byKey })
+    return id
   }
 
   async finish(): Promise<StagedRejects> {
     await this.#flush()
-    this.#appender?.close()
-    const [files, issues] = [[...this.#files], [...this.#issues.values()]]
-    const groups = new Map<string, StagedRejects['groups'][number]>()
-    const reasons = new Map<string, number>()
-    for (const [key, rows] of this.#counts) {
-      const [file, issue] = key.split(' ').map(Number)
-      const [path, { input }] = files[file!]!
-      const { reason, byKey } = issues[issue!]!
-      const group = groups.get(`${file} ${byKey}`) ?? { input, path, byKey, rows: 0 }
-      groups.set(`${file} ${byKey}`, { ...group, rows: group.rows + rows })
-      reasons.set(reason, (reasons.get(reason) ?? 0) + rows)
-    }
-    const [first] = [...reasons].sort((a, b) => b[1] - a[1])
+    const [first] = [...this.#reasons].sort((a, b) => b[1] - a[1])
     return {
       files: this.#staged,
-      groups: [...groups.values()],
+      groups: [...this.#groups.values()],
       commonest: first && { reason: first[0], rows: first[1] },
     }
   }
 
+  /** Writes all that is held, and forgets the issues. */
   async #flush(): Promise<void> {
-    if (this.#held === 0) return
-    await this.#stage('SELECT file, row, raw, issue FROM rejects')
-    await this.#context.connection.run('DELETE FROM rejects')
-    this.#held = 0
+    const lines = this.#lines
+    this.#lines = undefined
+    await lines?.finish(sql => this.#stage(sql))
+    if (this.#held > 0) {
+      await this.#stage('SELECT file, row, raw, issue FROM rejects')
+      await this.#context.connection.run('DELETE FROM rejects')
+      this.#held = 0
+    }
+    this.#sumUp()
+    this.#issues.clear()
+  }
+
+  #sumUp(): void {
+    const [files, issues] = [[...this.#files], [...this.#issues.values()]]
+    for (const [key, rows] of this.#counts) {
+      const [file, issue] = key.split(' ').map(Number)
+      const [path, { input }] = files[file!]!
+      const { issues: found, byKey } = issues[issue!]!
+      const group = this.#groups.get(`${file} ${byKey}`) ?? { input, path, byKey, rows: 0 }
+      this.#groups.set(`${file} ${byKey}`, { ...group, rows: group.rows + rows })
+      const reason = reasonOf(found)
+      this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + rows)
+    }
+    this.#counts.clear()
+    // What is rare is not the commonest.
+    if (this.#reasons.size > MOST_ISSUES) for (const [reason, rows] of this.#reasons) if (rows === 1) this.#reasons.delete(reason)
   }
 
   async #stage(rows: string): Promise<void> {
@@ -142,14 +154,14 @@ export class RejectStage {
       'CREATE OR REPLACE TEMP TABLE reject_issues (issue BIGINT, issues VARCHAR, code VARCHAR, reason VARCHAR, key BOOLEAN)',
     )
     const issues = await tableAppender(connection, 'reject_issues', [INT64, TEXT, TEXT, TEXT, { type: { kind: 'boolean' } }])
-    const found = [...this.#issues].map(([key, issue]) => ({ ...issue, json: key.slice(key.indexOf(' ') + 1) }))
+    const found = [...this.#issues.values()]
     issues.append({
       rows: found.length,
       columns: [
         found.map(({ id }) => BigInt(id)),
-        found.map(({ json }) => json),
-        found.map(({ json }) => (JSON.parse(json) as Issue[])[0]!.code),
-        found.map(({ reason }) => reason),
+        found.map(entry => JSON.stringify(entry.issues)),
+        found.map(entry => entry.issues[0]!.code),
+        found.map(entry => reasonOf(entry.issues)),
         found.map(({ byKey }) => byKey),
       ],
     })

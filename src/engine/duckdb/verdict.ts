@@ -39,7 +39,9 @@ export function judge(
 
 /** A time that would be one with an offset: what zod sees is text, or no date. */
 const lacksOffset = ({ input }: Field, value: unknown): boolean =>
-  input === 'date' && (typeof value === 'string' || value instanceof Date) && isLocalTime(String(value))
+  input === 'date' &&
+  (typeof value === 'string' || (value instanceof Date && Number.isNaN(value.getTime()))) &&
+  isLocalTime(String(value))
 
 function offsetIssue(path: string, value: unknown): Issue {
   return {
