@@ -294,6 +294,8 @@ describe('rows that a key refused', () => {
     expect(await living.run()).toMatchObject({ outcome: 'committed', version: 1 })
     expect(await living.rows()).toEqual(await living.truth())
     expect(await living.run()).toMatchObject({ outcome: 'unchanged' })
+    living.define({ name: 'another', schema: KEY.replace('.transform(text => named(text)).pipe(z.string().nullable())', '') })
+    expect((await living.replay()).groups).toMatchObject([{ rows: 1, passing: 0, unseen: [{ why: 'no feature set', rows: 1 }] }])
   })
 })
 
