@@ -8,13 +8,27 @@ import { job1 } from './jobs/job1.ts'
 import { large } from './jobs/large.ts'
 import { late } from './jobs/late.ts'
 import { log } from './jobs/log.ts'
+import { rejects } from './jobs/rejects.ts'
 import { start } from './jobs/start.ts'
 import { workers } from './jobs/workers.ts'
 import { WORK } from './setting.ts'
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '3' }, only: { type: 'string' } } })
 const rounds = Number(values.rounds)
-const jobs: Record<string, (rounds: number) => Promise<void>> = { job1, large, start, daily, late, log, workers, checkColumns }
+const jobs: Record<string, (rounds: number) => Promise<void>> = {
+  job1,
+  large,
+  start,
+  daily,
+  late,
+  log,
+  workers,
+  checkColumns,
+  rejects,
+}
 mkdirSync(WORK, { recursive: true })
 await linkFlights()
-for (const [name, job] of Object.entries(jobs)) if (values.only === undefined || values.only === name) await job(rounds)
+const only = values.only?.split(',') ?? Object.keys(jobs)
+const unknown = only.filter(name => !(name in jobs))
+if (unknown.length > 0) throw new Error(`--only ${unknown}: there is no such job; there are ${Object.keys(jobs).join(', ')}`)
+for (const [name, job] of Object.entries(jobs)) if (only.includes(name)) await job(rounds)

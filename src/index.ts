@@ -1,4 +1,4 @@
-/** All that transforms and schemas import. */
+/** All that transforms, schemas and fixtures import. */
 export type { DurationText, FeatureDeclaration, SpreadOptions, WindowText } from './definition/aggregations.ts'
 export {
   count,
@@ -14,6 +14,8 @@ export {
   sum,
   variance,
 } from './definition/aggregations.ts'
+export type { CaseOptions, CaseRow, CasesDeclaration, ExpectedCase, Moment, RejectedCase } from './definition/cases.ts'
+export { defineCases } from './definition/cases.ts'
 export type { Condition, Operand } from './definition/columns.ts'
 export type {
   Columns,
@@ -25,3 +27,5 @@ export type {
   SourceDeclaration,
 } from './definition/declarations.ts'
 export { defineConfig, defineFeatureSet, objects } from './definition/declarations.ts'
+export type { ExpectationDeclaration } from './definition/expectations.ts'
+export { fresherThan, lateShareBelow, nullShareBelow, rowsBetween, uniqueKey } from './definition/expectations.ts'

@@ -91,7 +91,7 @@ function transformFiles(folder: string): string[] {
 }
 
 /** Why a file does not load, and where. */
-function loadingFault(error: unknown, projectDir: string): { message: string; hint: string } {
+export function loadingFault(error: unknown, projectDir: string): { message: string; hint: string } {
   const { code, message, stack } =
     error instanceof Error
       ? (error as Error & { code?: string })

@@ -39,7 +39,7 @@ const MAY: Record<string, string[]> = {
   'index.ts': ['definition'],
   objects: ['domain', 'folders.ts'],
   delta: ['domain'],
-  'engine/duckdb': ['domain'],
+  'engine/duckdb': ['domain', 'validation'],
   'sources/objects': ['domain'],
   run: ['domain'],
   'version.ts': [],
@@ -47,8 +47,9 @@ const MAY: Record<string, string[]> = {
   'folders.ts': [],
   'config.ts': ['domain', 'definition', 'projectFiles.ts'],
   'registry.ts': ['domain', 'definition', 'projectFiles.ts'],
+  'fixtures.ts': ['domain', 'definition', 'projectFiles.ts', 'registry.ts'],
   'app.ts': ['domain', 'run', 'delta', 'engine/duckdb', 'objects', 'sources/objects', 'config.ts', 'version.ts'],
-  cli: ['domain', 'run', 'app.ts', 'config.ts', 'folders.ts', 'registry.ts', 'version.ts'],
+  cli: ['domain', 'run', 'app.ts', 'config.ts', 'fixtures.ts', 'folders.ts', 'registry.ts', 'version.ts'],
 }
 
 const VENDORS: Record<string, string[]> = {

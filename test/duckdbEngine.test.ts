@@ -1,4 +1,9 @@
 import { duckdbEngine } from '../src/engine/duckdb/duckdbEngine.ts'
+import type { DuckDBOptions } from '../src/engine/duckdb/session.ts'
 import { describeEngine } from './conformance/engine.ts'
+import { describeMeasures } from './conformance/measures.ts'
 
-describeEngine('duckdb', ({ scratchDir, threads }) => duckdbEngine({ memory: 2 ** 30, threads, scratchDir }))
+const make = (options: Pick<DuckDBOptions, 'scratchDir' | 'threads'>) => duckdbEngine({ memory: 2 ** 30, ...options })
+
+describeEngine('duckdb', make)
+describeMeasures('duckdb', make)

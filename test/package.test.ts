@@ -24,7 +24,7 @@ describe('npm pack', () => {
     )
     expect(install).toMatchObject({ code: 0 })
     const inside = readdirSync(join(cwd, 'node_modules/quern'), { recursive: true, encoding: 'utf8' })
-    expect(inside.filter(file => /(?<!\.d)\.ts$|test|bench/.test(file))).toEqual([])
+    expect(inside.filter(file => /(?<!\.d)\.ts$|^(test|bench|fixtures)\//.test(file))).toEqual([])
     expect(inside).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'CHANGELOG.md', 'dist/index.js', 'dist/index.d.ts']))
 
     const installed = (args: string[], folder: string): ReturnType<typeof program> =>
@@ -32,6 +32,7 @@ describe('npm pack', () => {
     expect(await installed(['init', 'project'], cwd)).toMatchObject({ code: 0 })
     const project = join(cwd, 'project')
     expect(await installed(['check'], project)).toMatchObject({ code: 0, stderr: '' })
+    expect(documents(await installed(['test', '--json'], project))).toMatchObject([{ outcome: 'ok' }, { outcome: 'ok' }])
     expect(documents(await installed(['run', '--json'], project))[0]).toMatchObject({ outcome: 'committed', rowsWritten: 27 })
     const rows = documents(await installed(['read', 'customer_orders', '--format', 'json', '--limit', '1'], project))
     expect(rows[0]).toMatchObject({ customer: 'ada', orders_1d: 1, last_currency_7d: 'EUR' })
@@ -47,7 +48,7 @@ describe('a project made by a clone', () => {
   it('installs and runs as `init` says', async () => {
     const folder = join(scratch('initiated'), 'my-features')
     const made = await quern(['init', folder], { cwd: REPOSITORY })
-    expect(made.stdout).toMatch(/next: cd .*my-features && npm install && npx quern run\n$/)
+    expect(made.stdout).toMatch(/next: cd .*my-features && npm install && npx quern test && npx quern run\n$/)
     const install = await program('npm', ['install', '--silent', '--no-audit', '--no-fund', '--prefer-offline'], { cwd: folder })
     expect(install).toMatchObject({ code: 0 })
     const run = await program('npx', ['quern', 'run', '--json'], { cwd: folder })

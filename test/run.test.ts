@@ -33,7 +33,19 @@ describe.concurrent('quern run', () => {
       reason: 'first run',
     })
     expect(Object.keys(first.line).sort()).toEqual(
-      ['cutoffs', 'name', 'outcome', 'reason', 'rowsRead', 'rowsRejected', 'rowsWritten', 'seconds', 'through', 'version'].sort(),
+      [
+        'cutoffs',
+        'expectations',
+        'name',
+        'outcome',
+        'reason',
+        'rowsRead',
+        'rowsRejected',
+        'rowsWritten',
+        'seconds',
+        'through',
+        'version',
+      ].sort(),
     )
     expect((await run(cwd)).line).toMatchObject({
       outcome: 'unchanged',
@@ -222,6 +234,7 @@ describe.concurrent('quern run', () => {
       read: { rows: null, bytes: ORDERS_CSV.length, files: 1 },
       cutoffs: { from: null, to: null, count: null },
       stale: [],
+      expectations: [],
     })
     expect(existsSync(join(cwd, '.quern'))).toBe(false)
     await run(cwd)

@@ -51,7 +51,7 @@ describe('readSchema', () => {
     expect('faults' in read && read.faults.map(({ column, message }) => `${column}: ${message}`)).toEqual([
       'a: `z.map()` has no meaning in a table',
       'b: `z.symbol()` has no meaning in a table',
-      'c: `z.pipe()` cannot be a column',
+      'c: `.transform(...)` cannot be a column',
       'e: no value can satisfy it: at least 5 and at most 4',
       'f: `z.never()` has no meaning in a table',
     ])

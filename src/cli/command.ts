@@ -14,6 +14,7 @@ export interface Flags {
   until?: string
   full?: boolean
   maxRejected?: string
+  expectations?: string
   sources?: boolean
   limit?: string
   format?: string
@@ -29,6 +30,8 @@ export interface Flags {
   chunk?: string
   apply?: boolean
   retain?: string
+  junit?: string
+  watch?: boolean
 }
 
 export interface CommandRow {

@@ -19,6 +19,16 @@ export const COMMANDS: CommandRow[] = [
     load: async () => (await import('./commands/check.ts')).check,
   },
   {
+    name: 'test',
+    args: '[name...]',
+    summary: 'run the unit cases under fixtures/: all, or those of a feature set, of a file, or with a text in their name',
+    flags: [
+      ['--watch', 'again upon each change of transforms, schemas or fixtures'],
+      ['--junit <file>', 'also write a JUnit report there'],
+    ],
+    load: async () => (await import('./commands/test.ts')).test,
+  },
+  {
     name: 'plan',
     args: '[name...]',
     summary: 'what a run would do and why; writes nothing',
@@ -37,6 +47,7 @@ export const COMMANDS: CommandRow[] = [
       ['--until <instant>', 'publish the cutoffs that are due then; default now'],
       ['--full', 'compute everything, whatever is there'],
       ['--max-rejected <share>', 'rows that may be rejected, such as 1% or 0.01'],
+      ['--expectations <severity>', 'warn or stop, where one is broken; default as the definition says'],
       ['--accept-loss', 'go on without the rows of input files that are gone'],
     ],
     load: async () => (await import('./commands/run.ts')).run,
@@ -50,6 +61,7 @@ export const COMMANDS: CommandRow[] = [
       ['--to <instant>', 'the end of the range, not included'],
       ['--chunk <duration>', 'how much one commit covers; default as much as the longest window'],
       ['--max-rejected <share>', 'rows that may be rejected, such as 1% or 0.01'],
+      ['--expectations <severity>', 'warn or stop, where one is broken; default as the definition says'],
       ['--accept-loss', 'go on without the rows of input files that are gone'],
     ],
     load: async () => (await import('./commands/backfill.ts')).backfill,

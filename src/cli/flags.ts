@@ -1,5 +1,7 @@
 /** Flags that several commands read the same way. */
 import { DefinitionError } from '../domain/errors.ts'
+import type { Severity } from '../domain/expectations.ts'
+import { SEVERITIES } from '../domain/expectations.ts'
 import type { Instant } from '../domain/time.ts'
 import { requireInstant } from '../domain/time.ts'
 
@@ -34,5 +36,14 @@ export function shareFlag(text: string | undefined): number | undefined {
   if (share >= 0 && share <= 1) return share
   throw new DefinitionError('definition.max-rejected', `--max-rejected: \`${text}\` is no share`, {
     hint: 'Write a percentage such as 1%, or a number from 0 to 1 such as 0.01.',
+  })
+}
+
+/** `warn` or `stop`: what broken expectations do, whatever the definition says. */
+export function severityFlag(text: string | undefined): Severity | undefined {
+  const severity = SEVERITIES.find(one => one === text)
+  if (text === undefined || severity) return severity
+  throw new DefinitionError('definition.expectations', `--expectations: \`${text}\` is no severity`, {
+    hint: 'Write `warn`, so that broken ones only warn this once, or `stop`.',
   })
 }

@@ -2,8 +2,8 @@
 import { open, rename, rm, stat } from 'node:fs/promises'
 import { DefinitionError, QuernError, TransientError } from '../domain/errors.ts'
 
-/** `write` receives the path to write to: beside `path`, or `path` itself where that is a pipe or a device. */
-export async function outputFile(path: string, write: (path: string) => Promise<void>): Promise<void> {
+/** `write` receives the path to write to: beside `path`, or `path` itself where that is a pipe or a device. `flag` named it. */
+export async function outputFile(path: string, write: (path: string) => Promise<void>, flag = '--output'): Promise<void> {
   try {
     const found = await stat(path).catch(() => undefined)
     if (found?.isDirectory()) throw Object.assign(new Error(`${path} is a folder`), { code: 'EISDIR', syscall: 'open' })
@@ -17,11 +17,11 @@ export async function outputFile(path: string, write: (path: string) => Promise<
       await rm(unfinished, { force: true })
     }
   } catch (error) {
-    throw refusal(path, error)
+    throw refusal(path, error, flag)
   }
 }
 
-function refusal(path: string, error: unknown): unknown {
+function refusal(path: string, error: unknown, flag: string): unknown {
   const { code, syscall } = error as { code?: string; syscall?: string }
   if (error instanceof QuernError || syscall === undefined) return error
   if (code === 'ENOSPC' || code === 'EDQUOT') {
@@ -30,7 +30,7 @@ function refusal(path: string, error: unknown): unknown {
       cause: error,
     })
   }
-  return new DefinitionError('definition.output', `--output: ${path} cannot be written (${code})`, {
+  return new DefinitionError('definition.output', `${flag}: ${path} cannot be written (${code})`, {
     hint: 'Name a file in a folder that is there and may be written.',
     cause: error,
   })

@@ -2,15 +2,33 @@
 import type { z } from 'zod'
 import type { CsvDialect } from '../domain/source.ts'
 import type { DurationText, FeatureDeclaration } from './aggregations.ts'
-import type { Scalar } from './columns.ts'
 import { Condition, Operand } from './columns.ts'
+import type { ExpectationDeclaration } from './expectations.ts'
 
-/** The zod object of a row. */
-export type RowObject = z.ZodObject
+/** The zod schema of a row: an object, or one of several. */
+export type RowObject =
+  | z.ZodObject
+  | z.ZodReadonly<z.ZodObject>
+  | z.ZodDiscriminatedUnion<readonly z.ZodObject[]>
+  | z.ZodUnion<readonly z.ZodObject[]>
+  | z.ZodIntersection<z.ZodObject, z.ZodObject>
 
-type Input<S extends RowObject> = z.output<S>
+/** The columns of every object that a row can be, without what `z.looseObject` lets through besides. */
+type Named<T> = T extends unknown ? keyof { [K in keyof T as string extends K ? never : K]: T[K] } : never
+type Member<T, K> = T extends unknown ? (K extends keyof T ? T[K] : undefined) : never
+type Input<S extends RowObject> = { [K in Named<z.output<S>>]: Member<z.output<S>, K> }
 type ColumnName<S extends RowObject> = keyof Input<S> & string
-type Value<T> = Extract<NonNullable<T>, Scalar>
+/** Of values that are nested, or of several types, the column is JSON text. */
+type Value<T> = Plain<NonNullable<T>>
+type Plain<T> = [T] extends [string]
+  ? T
+  : [T] extends [number | bigint]
+    ? T
+    : [T] extends [boolean]
+      ? T
+      : [T] extends [Date]
+        ? T
+        : string
 
 /** The columns whose values can say when something happened. */
 type InstantColumn<S extends RowObject> = {
@@ -27,11 +45,11 @@ export interface ObjectsOptions<S extends RowObject> {
   uri: string
   schema: S
   /** The column that says when the row's event happened; for numbers since 1970 with their unit. */
-  eventTime: InstantColumn<S> | { column: NumberColumn<S>; unit: 's' | 'ms' | 'us' }
+  eventTime: InstantColumn<NoInfer<S>> | { column: NumberColumn<NoInfer<S>>; unit: 's' | 'ms' | 'us' }
   /** The column that says when the pipeline could have used the row. Default: none. */
-  knownTime?: InstantColumn<S>
+  knownTime?: InstantColumn<NoInfer<S>>
   /** Columns whose equal values make two rows one: the one known last stays. Default: rows count as they come. */
-  rowKey?: readonly ColumnName<S>[]
+  rowKey?: readonly ColumnName<NoInfer<S>>[]
   /** The IANA zone of timestamps that carry no offset. Default: none; such a column is refused. */
   zone?: string
   /** The pattern may match nothing. Default false. */
@@ -73,6 +91,8 @@ export interface FeatureSetOptions<S extends RowObject, E extends ColumnName<S>,
   lateness?: DurationText
   /** The share of validated rows, 0 to 1, that may be rejected in a run. Default 0. */
   maxRejected?: number
+  /** Of the rows that a run reads anew, taken together; a broken one ends the run, or only warns. Default: nothing is expected. */
+  expect?: readonly ExpectationDeclaration<NoInfer<ColumnName<S>>>[]
   /** The features, in the order of their columns. */
   features: (f: Columns<S>) => F
 }

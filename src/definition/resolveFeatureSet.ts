@@ -14,6 +14,7 @@ import { operandOf } from './columns.ts'
 import type { FeatureSetDeclaration } from './declarations.ts'
 import { columnProxy } from './declarations.ts'
 import { isName, nameHint, shown, unknownOptions } from './options.ts'
+import { resolveExpectations } from './resolveExpectations.ts'
 import { resolveSource } from './resolveSource.ts'
 import type { TypeFault } from './typing.ts'
 import { resultType, typeOf } from './typing.ts'
@@ -64,6 +65,8 @@ export function resolveFeatureSet(
       `'asKnown' needs to know when rows became known`,
       "Declare the source's `knownTime`, or write `late: 'restate'`.",
     )
+  const columnNames = source?.schema.fields.map(({ name }) => name)
+  const expectations = resolveExpectations(options.expect, columnNames, report)
   if (!source) return { faults }
 
   const fields = new Map(source.schema.fields.map(field => [field.name, field]))
@@ -76,7 +79,8 @@ export function resolveFeatureSet(
   )
   const lateness = options.lateness === undefined ? undefined : duration('lateness', 0n)
   if (faults.length > 0) return { faults }
-  const set = { kind: 'featureSet' as const, name: options.name, source, entity, ...times, late, maxRejected, columns }
+  const kind = 'featureSet' as const
+  const set = { kind, name: options.name, source, entity, ...times, late, maxRejected, expectations, columns }
   return {
     set: {
       ...set,
@@ -99,6 +103,7 @@ const OPTIONS = [
   'late',
   'lateness',
   'maxRejected',
+  'expect',
   'features',
 ]
 

@@ -1,8 +1,9 @@
 /** The port to whatever computes: a plan in, staged Parquet files with statistics out; and a query in, rows out. */
 import type { Value } from './columnType.ts'
+import type { BatchMeasures } from './expectations.ts'
 import type { FeatureSet } from './featureSet.ts'
 import type { CutoffRange, CutoffRanges } from './ranges.ts'
-import type { Issue } from './schema.ts'
+import type { RejectingRun, StagedRejects } from './rejectedRows.ts'
 import type { PinnedInputs, SourceDefinition } from './source.ts'
 import type { StagedFile, TableColumn } from './tableStore.ts'
 import type { Instant } from './time.ts'
@@ -15,8 +16,17 @@ export interface Reading {
    * Published cutoffs that may still change. The reading tells which of them the rows' windows touch; absent where none may.
    */
   published?: CutoffRange
+  /** What the set's expectations are to be measured against; absent where nothing is to be measured, which then costs nothing. */
+  expected?: ExpectedBatch
   /** Whether the tiles are wanted, or only what is known of them. */
   keep: boolean
+}
+
+export interface ExpectedBatch {
+  /** Rows are as old as they are then. */
+  until: Instant
+  /** Rows are late whose event lies in a tile that a cutoff of these ends. */
+  published: CutoffRanges
 }
 
 /**
@@ -45,6 +55,8 @@ export interface StaleRange {
 export interface ReadResult {
   rowsRead: number
   rowsRejected: number
+  /** All of them, also where they are more than allowed; undefined where they are only counted. */
+  rejects: StagedRejects | undefined
   /** Undefined where more rows were rejected than allowed, or where tiles were not wanted. */
   tiles: StagedTiles | undefined
   /** For each file of the inputs, in their order; null where none of its rows counts. */
@@ -52,6 +64,11 @@ export interface ReadResult {
   /** The greatest known time that was read; undefined where the source declares none. */
   knownThrough: Instant | undefined
   touched: StaleRange[]
+  /**
+   * What the accepted rows measure, repeated row keys included: an entry for each of the set's expectations. Undefined where it was
+   * not asked for, or more rows were rejected than allowed.
+   */
+  measured?: BatchMeasures
 }
 
 /** Whether more rows were rejected than allowed. A share such as 0.29 is a little off as a double; one row in 10^12 more is not. */
@@ -102,19 +119,6 @@ export interface BaseFile extends TileSpan {
   localPath: string
 }
 
-/** A row that its schema, or a feature set's key, refuses. */
-export interface RejectedRow {
-  /** sha256 of the file's bytes, and the row in it counted from 1 (a CSV header does not count). */
-  input: string
-  path: string
-  row: bigint
-  /** The row as it was read, as JSON text; for a row that could not be parsed the text itself. */
-  raw: string
-  issues: Issue[]
-  /** The schema accepts the row; the feature set that is computed refuses it, since a column of its key is null. */
-  refusedByKey?: boolean
-}
-
 export interface Progress {
   stage: 'read' | 'compute' | 'write'
   unit: 'rows' | 'bytes'
@@ -144,8 +148,8 @@ export interface CutoffSpan {
 export interface ReadOptions {
   /** At most this share of the rows may be rejected. */
   maxRejected: number
-  /** Receives rejected rows in batches, before the verdict on their share; each once. */
-  onRejected(rows: RejectedRow[]): Promise<void>
+  /** Stages the rejected rows, as found by this run. Absent: they are only counted. */
+  rejects?: RejectingRun
   onProgress(progress: Progress): void
   signal: AbortSignal
 }
@@ -252,7 +256,7 @@ export interface Engine {
   /** The feature set's rows at some cutoffs, from tiles. */
   compute(computation: Computation, options: Pick<ReadOptions, 'onProgress' | 'signal'>): Promise<ComputationResult>
 
-  /** Rows from outside into staged Parquet files. May be used while `read` runs: by its `onRejected`. */
+  /** Rows from outside into staged Parquet files. */
   writeRows(columns: TableColumn[]): Promise<RowWriter>
 
   /** How many different rows a query has. */

@@ -1,6 +1,7 @@
 /** The nouns of a feature set: what an author registers, checked and resolved into plain data. */
 import type { ColumnType } from './columnType.ts'
 import { isFloat } from './columnType.ts'
+import type { Expectation } from './expectations.ts'
 import type { Expression } from './expression.ts'
 import type { SourceDefinition } from './source.ts'
 import type { Duration } from './time.ts'
@@ -68,6 +69,8 @@ export interface FeatureSet {
   lateness?: Duration
   /** Share of the validated rows, 0 to 1. */
   maxRejected: number
+  /** Of the rows that a run reads anew, taken together. */
+  expectations: Expectation[]
   /** In the order written. */
   columns: FeatureColumn[]
   /** Changes exactly when a value or a row of the table can change; descriptions and limits do not count. */

@@ -1,5 +1,6 @@
 /** What a commit records of where its rows came from. Small: long lists are objects of their own that it refers to. */
 import type { CutoffSpan, StaleRange } from './engine.ts'
+import type { ExpectationResult } from './expectations.ts'
 import type { FeatureSet } from './featureSet.ts'
 import type { RangeText } from './ranges.ts'
 import { formatDuration, formatInstant, readInstant } from './time.ts'
@@ -72,6 +73,8 @@ export interface Lineage {
   rowsRead: number
   rowsRejected: number
   rowsWritten: number
+  /** What was expected of the rows read, and found; absent where nothing was expected or nothing read. */
+  expectations?: ExpectationResult[]
   /** The range that a backfill was asked for, half-open, and up to where it has come. */
   backfill?: { from: string; to: string; done: string }
   /** The version whose rows were taken up again, its definition being the same. */

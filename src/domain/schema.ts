@@ -43,9 +43,18 @@ export type InputShape =
   | { kind: 'any' }
   | { kind: 'array'; item: InputShape }
   | { kind: 'tuple'; items: InputShape[]; rest: InputShape | undefined }
-  /** `absent`: members whose null is absence, since the schema takes absence and no null. */
-  | { kind: 'object'; fields: Map<string, InputShape>; absent: Set<string>; rest: InputShape | undefined }
+  | ObjectShape
   | { kind: 'union'; options: InputShape[] }
+
+export interface ObjectShape {
+  kind: 'object'
+  fields: Map<string, InputShape>
+  /** Members whose null is absence, since the schema takes absence and no null. */
+  absent: Set<string>
+  /** Members that must have one of given values: of several objects they tell which one is meant. */
+  tags: Map<string, readonly unknown[]>
+  rest: InputShape | undefined
+}
 
 /** One column as the schema wants it. */
 export interface Field {
@@ -85,8 +94,11 @@ export type Parsed = { ok: true; output: unknown; value: Value } | { ok: false }
 /** What becomes of a column that the schema does not name. */
 export type ExtraColumns =
   | { kind: 'ignored' }
-  /** Judged and not kept. `refused`: every value is, as by `z.strictObject`; else as `.catchall(...)` says. */
-  | { kind: 'refused' | 'judged'; field: (name: string) => Field }
+  /**
+   * Judged and not kept. `refused`: every value is, as by `z.strictObject`; `judged`: as `.catchall(...)` says; `seen`: with the
+   * row as a whole.
+   */
+  | { kind: 'refused' | 'judged' | 'seen'; field: (name: string) => Field }
 
 /** What a schema says in canonical words: equal ones give equal verdicts and values. */
 export interface SchemaRecord {
@@ -123,6 +135,24 @@ export interface Issue {
 }
 
 export type Verdict = { ok: true; row: Record<string, unknown> } | { ok: false; issues: Issue[] }
+
+/** What of a column has no form in SQL, so that zod judges each of its values, for people. Undefined where SQL judges them. */
+export function notInSql({ byZod, steps }: Field): string | undefined {
+  if (!steps) return byZod
+  for (const step of steps) {
+    if (step.kind === 'normalize') return 'a normal form'
+    if (step.kind === 'pattern' && !step.re2) return `the regular expression ${step.pattern}, which is JavaScript's alone`
+    if (step.kind === 'includes' && step.from > 0) return 'a search from a position'
+    if (textsOf(step).some(text => !text.isWellFormed())) return 'half of a character'
+  }
+  return undefined
+}
+
+/** The texts that a step compares with. */
+function textsOf(step: Step): string[] {
+  if (step.kind === 'oneOf') return step.values.filter(value => typeof value === 'string')
+  return step.kind === 'startsWith' || step.kind === 'endsWith' || step.kind === 'includes' ? [step.value] : []
+}
 
 /** Whether a column of accepted rows can hold nulls. */
 export function mayBeNull({ nullable, optional, whenNull, whenAbsent, byZod, caught }: Field): boolean {

@@ -1,5 +1,6 @@
 /** The last stage of a run: everything that was computed, and the record of where it came from, in one commit. */
 import type { ComputationResult } from '../domain/engine.ts'
+import type { ExpectationResult } from '../domain/expectations.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
 import type { Lineage } from '../domain/lineage.ts'
 import { cutoffsText, describeSet, staleText } from '../domain/lineage.ts'
@@ -49,6 +50,7 @@ export async function commitPlan(
     rowsRead: fresh?.result.rowsRead ?? 0,
     rowsRejected: fresh?.result.rowsRejected ?? 0,
     rowsWritten: result.rows,
+    ...(fresh && fresh.expectations.length > 0 ? { expectations: recorded(fresh.expectations) } : {}),
     ...(run.backfill ? { backfill: run.backfill } : {}),
     ...(basis.restored ? { restored: content!.version } : {}),
     versions: { ...parts.versions, engine: `${parts.engine.name} ${await parts.engine.version()}` },
@@ -65,6 +67,10 @@ export async function commitPlan(
     isolation: 'plan',
   })
 }
+
+/** Without keys of rows: what a table's history says of people could not be taken back. */
+const recorded = (expectations: readonly ExpectationResult[]): ExpectationResult[] =>
+  expectations.map(({ example: _, ...result }) => result)
 
 async function schemaText(set: FeatureSet, { table, content }: Ground): Promise<Lineage['schema']> {
   const { schema } = set.source

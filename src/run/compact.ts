@@ -69,7 +69,7 @@ async function compactedLineage(
 ): Promise<unknown> {
   const lineage = lineageOf(recorded)
   if (!lineage) return recorded
-  const { backfill: _, restored: __, ...rest } = lineage
+  const { backfill: _, restored: __, expectations: ___, ...rest } = lineage
   return {
     ...rest,
     runId: randomUUID(),

@@ -92,10 +92,7 @@ class TileMaker {
   async read(files: readonly PinnedFile[]): Promise<StagedTiles | undefined> {
     const set = this.#set
     const inputs = { source: set.source.name, files: [...files] }
-    const { tiles } = await this.#parts.engine.read(
-      { set, inputs, keep: true },
-      { ...this.#options, maxRejected: 1, onRejected: async () => {} },
-    )
+    const { tiles } = await this.#parts.engine.read({ set, inputs, keep: true }, { ...this.#options, maxRejected: 1 })
     const changed = await this.#parts.sourceOf(set).changedSince(inputs)
     return changed.length > 0 ? undefined : tiles
   }

@@ -1,4 +1,6 @@
 /** What a run would do, without doing it. */
+import type { ExpectationResult } from '../domain/expectations.ts'
+import { judgeBatch } from '../domain/expectations.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
 import type { InputChanges } from '../domain/inputChanges.ts'
 import type { ListedStale } from '../domain/plan.ts'
@@ -27,6 +29,8 @@ export interface Preview {
   /** To be written, both ends included; undefined where it cannot be known before reading. */
   cutoffs: { from: Instant; to: Instant; count: number } | { count: 0 } | undefined
   stale: ListedStale[]
+  /** What a run would judge of what it reads, with the verdict where it is known before. */
+  expectations: ExpectationResult[]
 }
 
 /** Raises what a run would raise of inputs that are gone. Reads what no version has read, to see what it touches. */
@@ -34,7 +38,7 @@ export async function planFeatureSet(set: FeatureSet, parts: Parts, options: Pla
   const ground = await groundOf(set, parts, options.full)
   const nothing = { read: { rows: 0, bytes: 0, files: 0 }, cutoffs: { count: 0 as const } }
   const early = nothingDue(set, ground, options.until)
-  if (early) return { ...early, ...nothing, stale: [] }
+  if (early) return { ...early, ...nothing, stale: [], expectations: [] }
   const inputs = await pinInputs(
     set,
     parts,
@@ -42,17 +46,27 @@ export async function planFeatureSet(set: FeatureSet, parts: Parts, options: Pla
   )
   const changes = changesOf(ground, inputs)
   const isExtension = ground.basis.kind === 'extend'
-  const reading = { maxRejected: 1, onProgress: () => {}, signal: options.signal }
+  const reading = { maxRejected: 1, until: options.until, onProgress: () => {}, signal: options.signal }
   const fresh = isExtension ? await readFresh(set, parts, reading, { ground, changes, rejected: undefined }) : undefined
   const plan = planRun(planRequest(set, ground, { changes, fresh, ...options }))
   if (plan.outcome === 'lost') throw inputsLost(set, plan)
   const { reason, through, listed: stale } = plan
+  const unread = changes.fresh.length > 0 ? judgeBatch(set.expectations, undefined, undefined) : []
+  const expectations = fresh?.expectations ?? unread
   const size = { bytes: changes.fresh.reduce((sum, file) => sum + file.size, 0), files: changes.fresh.length }
   if (!isExtension && changes.fresh.length > 0) {
     const rows = await rowsOf(set, parts, changes)
-    return { outcome: 'run', reason: ground.basis.why!, through, read: { rows, ...size }, cutoffs: undefined, stale }
+    return {
+      outcome: 'run',
+      reason: ground.basis.why!,
+      through,
+      read: { rows, ...size },
+      cutoffs: undefined,
+      stale,
+      expectations,
+    }
   }
-  if (plan.outcome === 'unchanged') return { outcome: 'unchanged', reason, through, ...nothing, stale }
+  if (plan.outcome === 'unchanged') return { outcome: 'unchanged', reason, through, ...nothing, stale, expectations }
   const range = hull(plan.written)
   return {
     outcome: 'run',
@@ -61,6 +75,7 @@ export async function planFeatureSet(set: FeatureSet, parts: Parts, options: Pla
     read: { rows: fresh?.result.rowsRead ?? 0, ...size },
     cutoffs: range ? { from: range.from, to: range.to - set.every, count: countCutoffs(set, plan.written) } : { count: 0 },
     stale,
+    expectations,
   }
 }
 

@@ -1,15 +1,19 @@
 /** The first stage of a run: what no version has read yet is read, validated and gathered into tiles. */
 
 import type { Batch } from '../domain/batch.ts'
-import type { Progress, ReadOptions, ReadResult, RejectedRow } from '../domain/engine.ts'
+import type { Progress, Reading, ReadOptions, ReadResult } from '../domain/engine.ts'
 import { exceeds } from '../domain/engine.ts'
 import { DataError } from '../domain/errors.ts'
+import type { ExpectationResult, Severity } from '../domain/expectations.ts'
+import { judgeBatch } from '../domain/expectations.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
 import type { InputChanges } from '../domain/inputChanges.ts'
 import { readAgain } from '../domain/inputChanges.ts'
 import { grouped } from '../domain/numberText.ts'
-import { hull } from '../domain/ranges.ts'
+import type { CutoffRanges } from '../domain/ranges.ts'
+import { hull, NONE } from '../domain/ranges.ts'
 import type { PinnedFile } from '../domain/source.ts'
+import type { Instant } from '../domain/time.ts'
 import type { Parts } from './parts.ts'
 import type { RejectedRows } from './rejectedTable.ts'
 import type { Ground } from './survey.ts'
@@ -22,11 +26,17 @@ export interface Fresh {
   judged: Pick<ReadResult, 'rowsRead' | 'rowsRejected'>
   /** What was read: of a source with a row key everything, since any row may replace any other. */
   files: PinnedFile[]
+  /** What is expected of the batch, and found. */
+  expectations: ExpectationResult[]
 }
 
 export interface ReadingOptions {
   /** Goes before the definition's own. */
   maxRejected: number | undefined
+  /** Goes before the severities that the definition gives its expectations. */
+  severity?: Severity | undefined
+  /** Rows are as old as they are then. */
+  until: Instant
   onProgress: (progress: Progress) => void
   signal: AbortSignal
 }
@@ -35,31 +45,38 @@ export interface ReadingOptions {
 export async function readFresh(
   set: FeatureSet,
   { engine }: Parts,
-  { maxRejected, onProgress, signal }: ReadingOptions,
+  { maxRejected, severity, until, onProgress, signal }: ReadingOptions,
   { ground, changes, rejected }: { ground: Ground; changes: InputChanges; rejected: RejectedRows | undefined },
 ): Promise<Fresh | undefined> {
   if (changes.fresh.length === 0) return undefined
   const living = set.source.rowKey ? livingFiles(changes) : []
   const files = [...changes.fresh, ...living]
-  const published = ground.basis.kind === 'extend' && set.late === 'restate' ? hull(ground.basis.published) : undefined
-  const read = (of: PinnedFile[], keep: boolean, allowed: number, onRejected: ReadOptions['onRejected']): Promise<ReadResult> =>
-    engine.read(
-      { set, inputs: { source: set.source.name, files: of }, keep, ...(published ? { published } : {}) },
-      { maxRejected: allowed, onRejected, onProgress, signal },
-    )
+  const published = set.late === 'restate' ? hull(publishedBefore(ground)) : undefined
   const keep = rejected !== undefined
+  const read = (of: PinnedFile[], more: Partial<Reading>, judging: Pick<ReadOptions, 'maxRejected' | 'rejects'>) =>
+    engine.read(
+      { set, inputs: { source: set.source.name, files: of }, keep, ...(published ? { published } : {}), ...more },
+      { ...judging, onProgress, signal },
+    )
   const allowed = maxRejected ?? set.maxRejected
-  const judge = async (rows: RejectedRow[]): Promise<void> => rejected?.add(rows)
-  await rejected?.expect(changes.fresh)
   const again = readAgain(changes).length > 0
-  let result = await read(changes.fresh, keep && living.length === 0, again ? 1 : allowed, judge)
+  const first: Partial<Reading> = {
+    keep: keep && living.length === 0,
+    ...(set.expectations.length > 0 ? { expected: { until, published: publishedBefore(ground) } } : {}),
+  }
+  let result = await read(changes.fresh, first, {
+    maxRejected: again ? 1 : allowed,
+    ...(rejected ? { rejects: rejected.run } : {}),
+  })
+  await rejected?.add(result.rejects)
+  const expectations = result.measured ? judgeBatch(set.expectations, result.measured, severity) : []
   const judged = { rowsRead: result.rowsRead, rowsRejected: result.rowsRejected - (rejected?.again ?? 0) }
   const tooMany = exceeds(judged, allowed)
   if (again && tooMany) result = { ...result, tiles: undefined }
   if (living.length > 0 && !tooMany) {
     // What other runs have let pass is not judged again.
     const { rowsRead, rowsRejected } = result
-    result = { ...(await read(files, keep, 1, async () => {})), rowsRead, rowsRejected }
+    result = { ...(await read(files, {}, { maxRejected: 1 })), rowsRead, rowsRejected }
   }
   const batch: Batch = {
     files: changes.fresh.map((file, at) => ({ ...file, span: result.spans[at]! })),
@@ -67,8 +84,11 @@ export async function readFresh(
     weight: set.source.rowKey ? changes.fresh.length : (result.tiles?.rows ?? 0),
     except: [],
   }
-  return { batch, result, judged, files }
+  return { batch, result, judged, files, expectations }
 }
+
+/** What computes everything anew has published nothing yet. */
+const publishedBefore = ({ basis }: Ground): CutoffRanges => (basis.kind === 'extend' ? basis.published : NONE)
 
 /** The files that were read before and are still there. */
 export function livingFiles({ batches, gone }: InputChanges): PinnedFile[] {

@@ -1,7 +1,7 @@
 /** The refused rows of one content, as the table holds them. */
 import type { Engine } from '../domain/engine.ts'
+import { REJECTED_COLUMNS } from '../domain/rejectedRows.ts'
 import type { Snapshot, Table } from '../domain/tableStore.ts'
-import { REJECTED_COLUMNS } from './rejectedColumns.ts'
 
 /** Why, where and by whom a row was refused: one object for all rows of which the same is to be said, since there may be millions. */
 export interface Refusal {

@@ -1,48 +1,44 @@
 /** Refused rows, kept once for each content of an input, row and schema, whatever becomes of the run. */
-import type { RejectedRow, RowWriter } from '../domain/engine.ts'
+import { createHash } from 'node:crypto'
+import type { Engine } from '../domain/engine.ts'
 import { TransientError } from '../domain/errors.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
-import type { PinnedFile } from '../domain/source.ts'
+import type { RejectedGroup, RejectingRun, StagedRejects } from '../domain/rejectedRows.ts'
+import { REJECTED_COLUMNS } from '../domain/rejectedRows.ts'
+import type { PinnedInputs } from '../domain/source.ts'
 import type { Snapshot, StagedFile, Table } from '../domain/tableStore.ts'
-import type { Instant } from '../domain/time.ts'
 import type { Parts } from './parts.ts'
-import { PublishedRows } from './publishedRows.ts'
-import { REJECTED_COLUMNS } from './rejectedColumns.ts'
+import { markKey, marksOf, replayedTable } from './replayedTable.ts'
 
 const ATTEMPTS = 10
 
-/** Rows of one input under one schema, or refused by one key: published together, and once. */
-interface Group {
-  appId: string
-  /** Of equal files the first stands for all. */
-  path: string
+/** The run that finds rows, and what it reads. */
+interface RunOfRows extends RejectingRun {
+  inputs: PinnedInputs
 }
 
 /**
- * Gathers one run's refused rows and publishes those that no run has published before. A row that a replay found accepted is not
- * published any more: refused again, it is published again.
+ * Publishes a run's refused rows: those that no run has published before. A row that a replay found accepted is not published any
+ * more: refused again, it is published again.
  */
 export class RejectedRows {
+  readonly run: RejectingRun
   readonly #table: Table
-  readonly #parts: Pick<Parts, 'store' | 'engine'>
+  readonly #replayed: Table
+  readonly #engine: Engine
   readonly #set: FeatureSet
-  readonly #run: { id: string; startedAt: Instant }
-  readonly #groups = new Map<string, Group | undefined>()
-  readonly #counts = new Map<string, number>()
-  #known: PublishedRows | undefined
-  #writer: RowWriter | undefined
+  /** By content: how many replays have marked rows of it. */
+  readonly #replays: ReadonlyMap<string, number>
+  #staged: StagedRejects | undefined
   #again = 0
 
-  constructor(set: FeatureSet, parts: Pick<Parts, 'store' | 'engine'>, run: { id: string; startedAt: Instant }) {
-    this.#table = parts.store.table(`rejected/${set.source.name}`)
-    this.#parts = parts
+  constructor(set: FeatureSet, { store, engine }: Pick<Parts, 'store' | 'engine'>, { inputs, ...run }: RunOfRows) {
+    this.#table = store.table(`rejected/${set.source.name}`)
+    this.#replayed = replayedTable(store, set.source.name)
+    this.#engine = engine
     this.#set = set
-    this.#run = run
-  }
-
-  /** Before any row of them is added: looks up what is known of the files that are to be read. */
-  async expect(files: readonly PinnedFile[]): Promise<void> {
-    this.#known = await PublishedRows.of(this.#set, this.#parts, files)
+    this.run = run
+    this.#replays = new Map(inputs.files.flatMap(({ hash, replays }) => (replays === undefined ? [] : [[hash, replays]])))
   }
 
   /** How many of the rows had been refused before a replay of their file: whoever read it then has let them pass. */
@@ -52,93 +48,140 @@ export class RejectedRows {
 
   /** The commonest issue of this run and how many rows had it. */
   get commonest(): { reason: string; rows: number } | undefined {
-    const [first] = [...this.#counts].sort((a, b) => b[1] - a[1])
-    return first && { reason: first[0], rows: first[1] }
+    return this.#staged?.commonest
   }
 
-  async add(rows: readonly RejectedRow[]): Promise<void> {
-    const kept: RejectedRow[] = []
-    for (const row of rows) {
-      const reason = reasonOf(row)
-      this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1)
-      if (this.#known!.wasRefused(row)) this.#again++
-      const group = this.#groupOf(row)
-      if (group && row.path === group.path && !this.#known!.isPublished(row)) kept.push(row)
-    }
-    if (kept.length === 0) return
-    this.#writer ??= await this.#parts.engine.writeRows(REJECTED_COLUMNS)
-    await this.#writer.write({ rows: kept.length, columns: this.#columns(kept) })
+  async add(staged: StagedRejects | undefined): Promise<void> {
+    this.#staged = staged
+    for (const group of staged?.groups ?? []) this.#again += await this.#refusedAgain(group)
   }
 
   /** Publishes what was added in one commit; of two runs that found the same rows one does. */
   async publish(): Promise<void> {
-    let staged = (await this.#writer?.finish()) ?? []
-    const groups = new Map([...this.#groups].flatMap(([key, group]) => (group ? [[key, group]] : [])))
+    const groups = firstOfEach(this.#staged?.groups ?? [])
+    if (groups.length === 0) return
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const base = await this.#table.snapshot('latest')
-      const others = [...groups].flatMap(([key, { appId }]) => (base?.transactions.has(appId) ? [key] : []))
-      for (const key of others) groups.delete(key)
-      if (others.length > 0) staged = await this.#without(staged, others)
-      if (staged.length === 0) return
+      const fresh = groups.filter(group => !base?.transactions.has(this.#appId(group)))
+      const files = await this.#files(base, fresh)
+      if (files.length === 0) return
       const outcome = await this.#table.commit({
         base,
         operation: 'append',
         ...(base && hasColumns(base) ? {} : { schema: { columns: REJECTED_COLUMNS } }),
-        add: staged,
+        add: files,
         remove: [],
-        transactions: Object.fromEntries([...groups.values()].map(({ appId }) => [appId, 1n])),
-        lineage: { runId: this.#run.id },
+        transactions: Object.fromEntries(fresh.map(group => [this.#appId(group), 1n])),
+        lineage: { runId: this.run.id },
         isolation: 'append',
       })
       if (outcome.outcome === 'committed') return
-      staged = outcome.files
+      if (this.#staged!.files === files) this.#staged = { ...this.#staged!, files: outcome.files }
     }
     throw new TransientError('transient.conflict', `${this.#table.uri}: rejected rows kept meeting other writers`)
   }
 
-  /** The staged rows but those that another run has published meanwhile. */
-  async #without(staged: readonly StagedFile[], keys: readonly string[]): Promise<StagedFile[]> {
-    if (staged.length === 0) return []
-    const where = `input || coalesce('/' || feature_set, '') NOT IN (${keys.map(key => `'${key}'`).join(', ')})`
-    const paths = staged.map(({ localPath }) => localPath)
-    const rest = await this.#parts.engine.stageQuery({ paths, columns: REJECTED_COLUMNS, where })
+  /** The rows of `fresh` groups but those that were published when the same bytes were read in another way. */
+  async #files(base: Snapshot | undefined, fresh: readonly RejectedGroup[]): Promise<StagedFile[]> {
+    if (fresh.length === 0) return []
+    const { files, groups } = this.#staged!
+    const conditions: string[] = []
+    let isWhole = fresh.length === groups.length
+    for (const group of fresh) {
+      const published = await this.#published(base, group)
+      if (published.length > 0) isWhole = false
+      const rest = published.length > 0 ? ` AND row NOT IN (${published.join(', ')})` : ''
+      conditions.push(`(path = ${quoted(group.path)} AND ${this.#ofGroup(group)}${rest})`)
+    }
+    if (isWhole) return files
+    const paths = files.map(({ localPath }) => localPath)
+    const rest = await this.#engine.stageQuery({ paths, columns: REJECTED_COLUMNS, where: conditions.join(' OR ') })
     return rest.rows > 0 ? [rest] : []
   }
 
-  /** Undefined where what is to be known of the row's input is published already. */
-  #groupOf(row: RejectedRow): Group | undefined {
-    const key = row.refusedByKey ? `${row.input}/${this.#set.name}` : row.input
-    if (!this.#groups.has(key)) {
-      const appId = this.#known!.transactionOf(row)
-      this.#groups.set(key, appId === undefined ? undefined : { appId, path: row.path })
-    }
-    return this.#groups.get(key)
+  /** What all runs agree on that find these rows under the same definition. */
+  #appId(group: RejectedGroup): string {
+    const replays = this.#replaysOf(group)
+    const reading = readingOf(this.#set, group.byKey ? this.#set.entity : [])
+    return `${this.#owner(group)}${reading}${replays === 0 ? '' : `/${replays}`}`
   }
 
-  #columns(rows: readonly RejectedRow[]): (string | bigint | null)[][] {
+  #owner({ input, byKey }: RejectedGroup): string {
     const { source, name } = this.#set
-    const column = (value: (row: RejectedRow) => string | bigint | null): (string | bigint | null)[] => rows.map(value)
-    return [
-      column(row => row.input),
-      column(row => row.path),
-      column(row => row.row),
-      column(row => row.raw),
-      column(row => JSON.stringify(row.issues)),
-      column(row => row.issues[0]!.code),
-      column(reasonOf),
-      column(() => source.schema.fingerprint),
-      column(row => (row.refusedByKey ? name : null)),
-      column(() => this.#run.id),
-      column(() => this.#run.startedAt),
-      column(row => BigInt(this.#known!.replaysOf(row))),
-    ]
+    const schema = `quern/${source.name}/rejected/${input}/${source.schema.fingerprint}/`
+    return byKey ? `${schema}${name}/` : schema
   }
+
+  /**
+   * Rows that a run has published that read the same bytes in another way (another dialect, zone or event time), but for those that a
+   * replay has marked since.
+   */
+  async #published(base: Snapshot | undefined, group: RejectedGroup): Promise<bigint[]> {
+    const owner = this.#owner(group)
+    if (!base || ![...base.transactions.keys()].some(known => known.startsWith(owner))) return []
+    const where = `schema_fingerprint = '${this.#set.source.schema.fingerprint}' AND ${this.#ofGroup(group)}`
+    const marks = this.#replaysOf(group) === 0 ? new Map<string, number>() : await this.#marks(group.input)
+    const by = group.byKey ? this.#set.name : null
+    return this.#rows(base, where, (row, replays) => replays >= (marks.get(markKey(group.input, row, by)) ?? 0))
+  }
+
+  /** Of a file that is read again after a replay: how many of its rows had been refused before, whatever the schema was. */
+  async #refusedAgain(group: RejectedGroup): Promise<number> {
+    const replays = this.#replaysOf(group)
+    const base = replays === 0 ? undefined : await this.#table.snapshot('latest')
+    if (!base) return 0
+    const before = new Set(await this.#rows(base, this.#ofGroup(group), (_, at) => at < replays))
+    const query = {
+      paths: this.#staged!.files.map(({ localPath }) => localPath),
+      columns: REJECTED_COLUMNS,
+      select: ['row'],
+      where: `path = ${quoted(group.path)} AND ${this.#ofGroup(group)}`,
+    }
+    let again = 0
+    for await (const { columns } of this.#engine.query(query))
+      for (const row of columns[0]!) if (before.has(row as bigint)) again++
+    return again
+  }
+
+  async #rows(base: Snapshot, where: string, isWanted: (row: bigint, replays: number) => boolean): Promise<bigint[]> {
+    const rows: bigint[] = []
+    const paths = await this.#table.localPaths(base.files)
+    for await (const batch of this.#engine.query({ paths, columns: REJECTED_COLUMNS, select: ['row', 'replays'], where })) {
+      for (let at = 0; at < batch.rows; at++) {
+        const row = batch.columns[0]![at] as bigint
+        if (isWanted(row, Number(batch.columns[1]![at] ?? 0))) rows.push(row)
+      }
+    }
+    return rows
+  }
+
+  async #marks(input: string): Promise<ReadonlyMap<string, number>> {
+    const snapshot = await this.#replayed.snapshot('latest')
+    return snapshot ? marksOf(this.#engine, { table: this.#replayed, snapshot }, input) : new Map()
+  }
+
+  #replaysOf({ input }: RejectedGroup): number {
+    return this.#replays.get(input) ?? 0
+  }
+
+  #ofGroup({ input, byKey }: RejectedGroup): string {
+    return `input = ${quoted(input)} AND feature_set ${byKey ? `= ${quoted(this.#set.name)}` : 'IS NULL'}`
+  }
+}
+
+/** Of equal files the first stands for all. */
+function firstOfEach(groups: readonly RejectedGroup[]): RejectedGroup[] {
+  return groups.filter(({ input, byKey }, at) => groups.findIndex(other => other.input === input && other.byKey === byKey) === at)
+}
+
+const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`
+
+/** All but the schema that decides which rows of an input are refused. */
+function readingOf({ source }: FeatureSet, key: FeatureSet['entity']): string {
+  const { eventTime, knownTime, zone, csv } = source
+  const meaning = JSON.stringify([eventTime, knownTime ?? null, zone ?? null, csv, key.map(({ name }) => name)])
+  return createHash('sha256').update(meaning).digest('hex').slice(0, 16)
 }
 
 /** A table of an older release lacks the last of them. */
 const hasColumns = ({ columns }: Snapshot): boolean => columns.length === REJECTED_COLUMNS.length
-
-export function reasonOf({ issues }: RejectedRow): string {
-  const { path, message } = issues[0]!
-  return path === '' ? message : `${path}: ${message}`
-}

@@ -8,6 +8,7 @@ import type { Progress } from '../domain/engine.ts'
 import { DataError } from '../domain/errors.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
 import { lineageOf } from '../domain/lineage.ts'
+import { REJECTED_COLUMNS } from '../domain/rejectedRows.ts'
 import type { ReplayedGroup, Unseen } from '../domain/replay.ts'
 import { ReplayedGroups } from '../domain/replay.ts'
 import type { PinnedFile } from '../domain/source.ts'
@@ -18,7 +19,6 @@ import type { Parts } from './parts.ts'
 import { recordedFiles } from './recordedInputs.ts'
 import type { Refusal, RefusedRows } from './refusedRows.ts'
 import { placesOf, refusedInputs, refusedRowsOf } from './refusedRows.ts'
-import { reasonOf } from './rejectedTable.ts'
 import { markKey, marksOf, replayedTable, replaysOf } from './replayedTable.ts'
 
 export interface Replay {
@@ -117,16 +117,25 @@ async function judgedAgain(
   const inputs = { source: sets[0]!.source.name, files: [file] }
   try {
     for (const set of reading) {
-      const onRejected = async (rows: Parameters<Parameters<Parts['engine']['read']>[1]['onRejected']>[0]): Promise<void> => {
-        for (const row of rows) {
-          for (const at of placesOf(refused, Number(row.row))) {
+      const { rejects } = await parts.engine.read(
+        { set, inputs, keep: false },
+        { ...options, maxRejected: 1, rejects: { id: 'replay', startedAt: parts.now() } },
+      )
+      const query = {
+        paths: rejects!.files.map(({ localPath }) => localPath),
+        columns: REJECTED_COLUMNS,
+        select: ['row', 'code', 'reason', 'feature_set'],
+      }
+      for await (const { rows, columns } of parts.engine.query(query)) {
+        for (let i = 0; i < rows; i++) {
+          const [row, code, reason, key] = columns.map(column => column[i]!)
+          for (const at of placesOf(refused, Number(row))) {
             const { featureSet } = refusals[at]!
-            const concerns = featureSet === null ? !row.refusedByKey : featureSet === set.name
-            if (concerns) verdicts[at] = { code: row.issues[0]!.code, reason: reasonOf(row) }
+            const concerns = featureSet === null ? key === null : featureSet === set.name
+            if (concerns) verdicts[at] = { code: String(code), reason: String(reason) }
           }
         }
       }
-      await parts.engine.read({ set, inputs, keep: false }, { ...options, maxRejected: 1, onRejected })
     }
   } catch (error) {
     if (!(error instanceof DataError)) throw error

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import type { CutoffSpan, StaleRange } from '../domain/engine.ts'
 import { DataError, TransientError } from '../domain/errors.ts'
+import type { ExpectationResult } from '../domain/expectations.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
 import { readAgain } from '../domain/inputChanges.ts'
 import type { Lineage } from '../domain/lineage.ts'
@@ -13,6 +14,7 @@ import type { CutoffRange } from '../domain/ranges.ts'
 import { hull } from '../domain/ranges.ts'
 import type { Instant } from '../domain/time.ts'
 import { formatInstantShort } from '../domain/time.ts'
+import { brokenExpectations } from './brokenExpectations.ts'
 import { commitPlan } from './commitPlan.ts'
 import { computePlan } from './computePlan.ts'
 import type { Parts } from './parts.ts'
@@ -24,7 +26,6 @@ import type { Ground } from './survey.ts'
 import { changesOf, groundOf } from './survey.ts'
 
 export interface RunOptions extends ReadingOptions {
-  until: Instant
   full: boolean
   acceptLoss: boolean
   /** Compute only the cutoffs of `chunk`, and all of them anew. `conclude`: commit that it was done, whatever the rows are. */
@@ -37,6 +38,8 @@ export interface RunResult {
   rowsRead: number
   rowsRejected: number
   rowsWritten: number
+  /** Of what was read; none where nothing was. */
+  expectations: ExpectationResult[]
   cutoffs: CutoffSpan | undefined
   through: Instant
   reason: string
@@ -93,13 +96,15 @@ async function attemptRun(set: FeatureSet, parts: Parts, options: RunOptions): P
   trace(
     `pinned ${inputs.files.length} files: ${changes.fresh.length} unread, ${changes.changed.length} changed, ${changes.gone.length} gone`,
   )
-  const rejected = new RejectedRows(set, parts, run)
+  const rejected = new RejectedRows(set, parts, { ...run, inputs })
   const fresh = await readFresh(set, parts, options, { ground, changes, rejected })
   if (fresh && (await source.changedSince({ source: set.source.name, files: fresh.files })).length > 0) return undefined
   await rejected.publish()
   if (fresh) trace(`read ${fresh.result.rowsRead} rows, of which ${fresh.result.rowsRejected} were rejected`)
   const limit = options.maxRejected ?? set.maxRejected
   if (fresh && !fresh.result.tiles) throw tooManyRejected(set, fresh.judged, limit, rejected.commonest)
+  const broken = fresh && brokenExpectations(set, fresh)
+  if (broken) throw broken
 
   const plan = planRun(planRequest(set, ground, { changes, fresh, ...options }))
   trace(`planned: ${plan.outcome === 'lost' ? 'needs rows that are gone' : plan.reason}`)
@@ -130,6 +135,7 @@ async function attemptRun(set: FeatureSet, parts: Parts, options: RunOptions): P
     version: committed.version,
     ...countsOf(fresh),
     rowsWritten: rows,
+    expectations: fresh?.expectations ?? [],
     cutoffs,
     through: plan.through,
     reason: plan.reason,
@@ -184,6 +190,7 @@ function unchanged(
     version: latest?.version ?? null,
     ...counts,
     rowsWritten: 0,
+    expectations: fresh?.expectations ?? [],
     cutoffs: undefined,
     through,
     reason: allRejected ? 'every row was rejected' : reason,

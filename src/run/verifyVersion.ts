@@ -1,10 +1,8 @@
 /** A version beside what its own record computes to. */
 import type { ReadFile } from '../domain/batch.ts'
-import type { ColumnType } from '../domain/columnType.ts'
 import type { BaseFile, Comparison, Differences, Progress, Query, TileSet } from '../domain/engine.ts'
-import type { Expression } from '../domain/expression.ts'
-import type { FeatureColumn, FeatureSet } from '../domain/featureSet.ts'
-import { addsFloats, PRECISION } from '../domain/featureSet.ts'
+import type { FeatureSet } from '../domain/featureSet.ts'
+import { addsFloats } from '../domain/featureSet.ts'
 import type { Lineage } from '../domain/lineage.ts'
 import { lineageOf } from '../domain/lineage.ts'
 import type { CutoffRange, CutoffRanges } from '../domain/ranges.ts'
@@ -18,6 +16,7 @@ import type { RecordedInputs } from './recordedInputs.ts'
 import { recordedInputs } from './recordedInputs.ts'
 import { replayedTable, replaysOf } from './replayedTable.ts'
 import type { Resolved } from './resolveRef.ts'
+import { slackOf } from './rounding.ts'
 import { schemaSince } from './schemaRecord.ts'
 
 const EXAMPLES = 5
@@ -82,25 +81,6 @@ async function isAlike(set: FeatureSet, parts: Parts, { table, lineage }: { tabl
   return (await schemaSince(set, parts, { table, lineage, files })).isAlike
 }
 
-/**
- * The feature set with what rounding may move where floats are added up: a share of the magnitudes that went in, which is more than
- * one of the result where they cancel. Of n values x a sum may be off by that share of sum |x|, a mean and a standard deviation by
- * that of sum |x| / n, a variance by the latter times its root.
- */
-function slackOf(set: FeatureSet): FeatureSet {
-  const type: ColumnType = { kind: 'double' }
-  const share = (x: Expression): Expression => ({
-    op: 'abs',
-    of: { op: 'times', left: x, right: { op: 'literal', type, value: PRECISION } },
-  })
-  const columns = set.columns.map((column): FeatureColumn => {
-    if (!addsFloats(column)) return column
-    const { name, input } = column.aggregation
-    return { ...column, aggregation: { name: name === 'sum' ? 'sum' : 'mean', input: share(input!) }, inputType: type, type }
-  })
-  return { ...set, columns }
-}
-
 /** The rows of all published cutoffs, in staged files. */
 async function computePieces(
   recorded: RecordedInputs,
@@ -117,8 +97,7 @@ async function computePieces(
     let read = reads.find(one => isSame(one.files, files))
     if (!read) {
       const inputs = { source: set.source.name, files: files.map(file => present.get(file)!) }
-      const reading = { ...options, maxRejected: 1, onRejected: async () => {} }
-      read = { files, tiles: (await engine.read({ set, inputs, keep: true }, reading)).tiles! }
+      read = { files, tiles: (await engine.read({ set, inputs, keep: true }, { ...options, maxRejected: 1 })).tiles! }
       reads.push(read)
     }
     // A piece begins where rows that were taken back end to count.

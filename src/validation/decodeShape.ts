@@ -1,5 +1,5 @@
 /** What zod is shown of a text or of a JSON value: decoded by what the schema expects, strictly, and else left as it is. */
-import type { InputShape } from '../domain/schema.ts'
+import type { InputShape, ObjectShape } from '../domain/schema.ts'
 import type { Instant } from '../domain/time.ts'
 import { floorDiv } from '../domain/time.ts'
 import { instantOfText } from '../domain/zonedTime.ts'
@@ -94,8 +94,6 @@ export function decodeJson(shape: InputShape, value: unknown, zone: string | und
   }
 }
 
-type ObjectShape = InputShape & { kind: 'object' }
-
 function decodeMembers({ fields, rest }: ObjectShape, value: object, zone: string | undefined): object {
   const members = Object.entries(value).map(([name, member]) => {
     const of = fields.get(name) ?? rest
@@ -109,10 +107,17 @@ function decodeMembers({ fields, rest }: ObjectShape, value: object, zone: strin
 function decodeJsonUnion(options: readonly InputShape[], value: unknown, zone: string | undefined): unknown {
   const kinds = kindsOf(value)
   for (const kind of kinds) {
-    const option = options.find(candidate => candidate.kind === kind)
+    const option = kind === 'object' ? objectOption(options, value as object) : options.find(candidate => candidate.kind === kind)
     if (option) return decodeJson(option, value, zone)
   }
   return value
+}
+
+/** Of several objects the first whose tags a value has; without any the first. */
+export function objectOption(options: readonly InputShape[], value: object): ObjectShape | undefined {
+  const objects = options.filter(option => option.kind === 'object')
+  const members = value as Record<string, unknown>
+  return objects.find(({ tags }) => [...tags].every(([name, values]) => values.includes(members[name]))) ?? objects[0]
 }
 
 function kindsOf(value: unknown): InputShape['kind'][] {

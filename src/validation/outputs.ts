@@ -132,6 +132,8 @@ function ofValues(values: readonly unknown[]): Output | { fault: string } {
   if (values.length === 0) return { fault: 'it has no values: nothing can satisfy it' }
   const types = new Set(values.map(value => typeof value))
   const [only] = types
+  if (types.has('symbol') || types.has('object') || types.has('function'))
+    return { fault: 'one of its values is no value of a row' }
   if (types.size > 1) return JSON_TEXT
   return only === 'string'
     ? plain('string')
@@ -151,6 +153,9 @@ function unionOutput(options: readonly ZodLike[], depth: number): Output | { fau
   }
   return outputs.reduce(wider)
 }
+
+/** One that holds the values of all. */
+export const widest = (outputs: readonly Output[]): Output => outputs.map(({ type, isJson }) => ({ type, isJson })).reduce(wider)
 
 const WIDTHS = ['int32', 'int64', 'float', 'double']
 

@@ -1,5 +1,6 @@
 /** One column of a zod object, read into a field. */
 import type { Value } from '../domain/columnType.ts'
+import { typeName } from '../domain/columnType.ts'
 import type { Field, Parsed, Step } from '../domain/schema.ts'
 import { contradiction } from './contradictions.ts'
 import type { Output } from './outputs.ts'
@@ -23,7 +24,7 @@ export function readField(
   const odd = meaninglessPart(column)
   if (odd) return refused(`\`z.${odd.type}()\` has no meaning in a table`, odd.why)
   const output = outputOf(column)
-  if ('fault' in output) return refused(`\`z.${column._zod.def.type}()\` cannot be a column`, output.fault)
+  if ('fault' in output) return refused(`\`${nameOf(column)}\` cannot be a column`, output.fault)
   const { core, nullable, optional, isPlain, caught, byZod } = unwrapped(column, output)
   const read = byZod === undefined ? readSteps(core) : { byZod }
   const steps = 'steps' in read ? read.steps : undefined
@@ -44,12 +45,16 @@ export function readField(
     coerce: isScalar(shape) && shape.coerce === true,
     instantText: steps?.some(isInstantPattern) === true && def.format === 'datetime' && def.local !== true,
     steps,
-    caught,
+    // Where zod judges, it has caught already.
+    caught: steps && caught,
     byZod: 'byZod' in read ? read.byZod : undefined,
     parse,
     ...(description === undefined ? {} : { description }),
   }
 }
+
+const nameOf = ({ _zod: { def } }: ZodLike): string =>
+  def.out?._zod.def.type === 'transform' ? '.transform(...)' : `z.${def.type}()`
 
 const refused = (message: string, hint: string): { fault: FieldFault } => ({
   fault: { message, hint: hint.endsWith('.') ? hint : `${hint[0]!.toUpperCase()}${hint.slice(1)}.` },
@@ -72,7 +77,10 @@ function unwrapped(column: ZodLike, output: Output): Unwrapped {
   const found: Unwrapped = { core: column, nullable: false, optional: false, isPlain: true, caught: undefined }
   for (;;) {
     const { def } = found.core._zod
-    if ((def.checks?.length ?? 0) > 0 && WRAPPERS.has(def.type)) found.byZod ??= 'a refinement'
+    if ((def.checks?.length ?? 0) > 0 && WRAPPERS.has(def.type)) {
+      found.byZod ??= 'a refinement'
+      found.isPlain = false
+    }
     if (def.type === 'nullable') found.nullable = true
     else if (def.type === 'optional') found.optional = true
     else if (def.type === 'catch') {
@@ -101,7 +109,9 @@ function unwrapped(column: ZodLike, output: Output): Unwrapped {
 function caughtValue(catchValue: (context: unknown) => unknown, output: Output): Value | undefined {
   if (catchValue.length > 0) return undefined
   try {
-    const [one, other] = [0, 1].map(() => storedValue(output, catchValue({ issues: [], error: { issues: [] } })))
+    const [one, other] = [0, 1].map(() =>
+      storedValue(output, catchValue({ value: undefined, input: undefined, issues: [], error: { issues: [] } })),
+    )
     return Object.is(one, other) ? one : undefined
   } catch {
     return undefined
@@ -112,17 +122,34 @@ type Emptiness = Pick<Field, 'nullable' | 'optional' | 'whenNull' | 'whenAbsent'
 
 /** What becomes of null and absence, by zod itself. */
 function emptiness(name: string, alone: ZodLike, output: Output): Emptiness | { fault: FieldFault } {
+  let unheld: unknown
+  let given: unknown
   const of = (row: object): Value | undefined => {
     try {
-      const result = alone.safeParse(row)
-      return result.success ? storedValue(output, (result.data as Record<string, unknown>)[name]) : undefined
+      const result = alone.safeParse(Object.assign(Object.create(null), row))
+      if (!result.success) return undefined
+      given = (result.data as Record<string, unknown>)[name]
+      const value = storedValue(output, given)
+      if (value === undefined) unheld = given
+      return value
     } catch {
       // A function of the schema that fails on nothing accepts no nothing.
       return undefined
     }
   }
-  const [absent, again, none] = [of({}), of({}), of({ [name]: null })]
-  if (!Object.is(absent, again)) {
+  const absent = of({})
+  const first = given
+  const again = of({})
+  // Of a constant date zod gives out the same object: two that are equal may be two moments of one millisecond.
+  const later = first instanceof Date && first !== given ? afterwards(() => of({})) : again
+  const none = of({ [name]: null })
+  if (unheld !== undefined) {
+    return refused(
+      `what stands for nothing, \`${unheld}\`, is no ${typeName(output.type)}`,
+      'give a default that the schema itself accepts',
+    )
+  }
+  if (!Object.is(absent, again) || !Object.is(absent, later)) {
     return refused(
       'its default is another each time',
       'a run must give the same values again: write a constant, or fill it in where the event is made',
@@ -134,6 +161,12 @@ function emptiness(name: string, alone: ZodLike, output: Output): Emptiness | { 
     whenNull: none ?? null,
     whenAbsent: absent ?? null,
   }
+}
+
+/** What `work` gives some milliseconds later. */
+function afterwards<T>(work: () => T): T {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3)
+  return work()
 }
 
 function parsedBy(column: ZodLike, output: Output, given: unknown): Parsed {

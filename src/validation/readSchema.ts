@@ -1,11 +1,14 @@
 /** Reads a zod object into a row schema: fields, checks and a fingerprint. What has no meaning in a table is named, never ignored. */
 import { createHash } from 'node:crypto'
 import { typeName } from '../domain/columnType.ts'
-import type { ExtraColumns, Field, Issue, RowSchema, SchemaRecord, Verdict } from '../domain/schema.ts'
+import type { ExtraColumns, Field, Issue, Parsed, RowSchema, SchemaRecord, Verdict } from '../domain/schema.ts'
 import { describeColumn, describeRow } from './describeColumn.ts'
+import { mergedField } from './mergedField.ts'
 import { storedValue } from './outputs.ts'
 import type { FieldFault } from './readField.ts'
 import { readField } from './readField.ts'
+import type { RowParts } from './rowParts.ts'
+import { rowOf } from './rowParts.ts'
 import type { ZodLike } from './zodLike.ts'
 import { isZod } from './zodLike.ts'
 
@@ -16,57 +19,55 @@ export interface SchemaFault {
 }
 
 export function readSchema(given: unknown): { schema: RowSchema } | { faults: SchemaFault[] } {
-  const object = isZod(given) ? unwrapped(given) : undefined
-  if (object?._zod.def.type !== 'object') {
+  const row = isZod(given) ? rowOf(given) : undefined
+  if (row === undefined)
     return { faults: [{ message: 'the schema is no zod object', hint: 'Write `z.object({ ... })`, of zod 4.' }] }
-  }
-  const { def } = object._zod
-  const alone = (name: string, column: ZodLike): ZodLike => objectOf(object, { [name]: column })
   const faults: SchemaFault[] = []
   const fields: Field[] = []
-  for (const [name, column] of Object.entries(def.shape ?? {})) {
-    const read = name === '__proto__' ? UNNAMEABLE : readField(name, column, alone)
+  for (const [name, columns] of row.columns) {
+    const read = name === '__proto__' ? UNNAMEABLE : readColumn(name, columns, row)
     if ('fault' in read) faults.push({ column: name, ...read.fault })
     else fields.push(read)
   }
-  const changes = (def.checks ?? []).some(check => check._zod.def.check === 'overwrite')
-  if (changes)
+  if (row.checks.some(check => check._zod.def.check === 'overwrite'))
     faults.push({
       message: 'the object as a whole is changed, which no column can follow',
       hint: 'Change its columns one by one.',
     })
-  const extra = extraColumns(def.catchall, alone)
+  const extra = extraColumns(row)
   if ('fault' in extra) faults.push({ ...extra.fault, message: `catchall: ${extra.fault.message}` })
   if (faults.length > 0 || 'fault' in extra) return { faults }
   const record: SchemaRecord = {
     columns: fields.map(({ name, type, isJson, optional }) => ({
       name,
       optional,
-      says: [...describeColumn(def.shape![name]!), `as ${isJson ? 'json' : typeName(type)}`],
+      says: [...row.columns.get(name)!.flatMap(describeColumn), `as ${isJson ? 'json' : typeName(type)}`],
     })),
-    row: describeRow(object),
+    row: row.isUnion ? describeColumn(given as ZodLike) : describeRow(row.objects[0]!),
   }
-  const wholeRow = (def.checks ?? []).length > 0 ? 'a refinement of the whole row' : undefined
   return {
     schema: {
       fields,
       extra,
-      wholeRow,
+      wholeRow: row.isUnion ? 'a union of objects' : row.checks.length > 0 ? 'a refinement of the whole row' : undefined,
       record,
       fingerprint: createHash('sha256').update(JSON.stringify(record)).digest('hex'),
-      validate: row => verdictOf(given as ZodLike, fields, row),
+      validate: seen => verdictOf(given as ZodLike, fields, seen),
     },
   }
 }
 
-const UNNAMEABLE: { fault: FieldFault } = {
-  fault: { message: 'no column can be called `__proto__`', hint: 'JavaScript keeps the name for itself: rename the column.' },
+/** A column of one object, or of several of which a row is one. */
+function readColumn(name: string, columns: readonly ZodLike[], { isUnion, objects }: RowParts): Field | { fault: FieldFault } {
+  const alone = (of: string, column: ZodLike): ZodLike => objectOf(objects[0]!, { [of]: column })
+  const read = columns.map(column => readField(name, column, alone))
+  const faulty = read.find(field => 'fault' in field)
+  if (faulty) return faulty
+  return isUnion ? mergedField(read as Field[], columns) : read[0]!
 }
 
-/** `z.object(...).readonly()` is the object. */
-function unwrapped(schema: ZodLike): ZodLike {
-  const { def } = schema._zod
-  return def.type === 'readonly' && def.innerType ? unwrapped(def.innerType) : schema
+const UNNAMEABLE: { fault: FieldFault } = {
+  fault: { message: 'no column can be called `__proto__`', hint: 'JavaScript keeps the name for itself: rename the column.' },
 }
 
 /** An object of other columns, made by the same copy of zod. */
@@ -75,19 +76,27 @@ function objectOf(object: ZodLike, shape: Record<string, ZodLike>): ZodLike {
   return new Class({ type: 'object', shape })
 }
 
-function extraColumns(
-  catchall: ZodLike | undefined,
-  alone: (name: string, column: ZodLike) => ZodLike,
-): ExtraColumns | { fault: FieldFault } {
+function extraColumns({ isUnion, objects }: RowParts): ExtraColumns | { fault: FieldFault } {
+  const [object] = objects
+  const catchall = object!._zod.def.catchall
   const type = catchall?._zod.def.type
+  // Of a union each row is judged as a whole, by what its own object says.
+  if (isUnion && objects.some(({ _zod }) => _zod.def.catchall)) return { kind: 'seen', field: anything }
   if (catchall === undefined || type === 'unknown' || type === 'any') return { kind: 'ignored' }
   if (type === 'never') return { kind: 'refused', field: forbidden }
-  const read = readField('catchall', catchall, alone)
-  return 'fault' in read ? read : { kind: 'judged', field: name => ({ ...read, name }) }
+  const read = readField('catchall', catchall, (name, column) => objectOf(object!, { [name]: column }))
+  if ('fault' in read) return read
+  // Nothing is kept of it, so what a column could hold has no say.
+  const parse = (value: unknown): Parsed => {
+    const result = catchall.safeParse(value)
+    return result.success ? { ok: true, output: result.data, value: null } : { ok: false }
+  }
+  const judged = { ...read, optional: true, whenAbsent: null, steps: undefined, caught: undefined, byZod: 'a catchall', parse }
+  return { kind: 'judged', field: name => ({ ...judged, name }) }
 }
 
-/** A column that a row must not have. */
-const forbidden = (name: string): Field => ({
+/** A column of whatever type. */
+const anything = (name: string): Field => ({
   name,
   type: { kind: 'string' },
   isJson: true,
@@ -99,9 +108,16 @@ const forbidden = (name: string): Field => ({
   whenAbsent: null,
   coerce: false,
   instantText: false,
-  steps: [{ kind: 'oneOf', values: [] }],
+  steps: undefined,
   caught: undefined,
   byZod: undefined,
+  parse: output => ({ ok: true, output, value: null }),
+})
+
+/** A column that a row must not have. */
+const forbidden = (name: string): Field => ({
+  ...anything(name),
+  steps: [{ kind: 'oneOf', values: [] }],
   parse: () => ({ ok: false }),
 })
 

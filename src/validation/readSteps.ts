@@ -16,7 +16,7 @@ export function readSteps(schema: ZodLike): Read {
   if ('byZod' in base) return base
   const steps = [...base.steps]
   for (const check of def.checks ?? []) {
-    const read = readCheck(check)
+    const read = readCheck(check, def.type)
     if ('byZod' in read) return read
     steps.push(...read.steps)
   }
@@ -24,17 +24,20 @@ export function readSteps(schema: ZodLike): Read {
 }
 
 /** A pipe of two compiled schemas of one type. */
-function readPipe({ _zod: { def } }: ZodLike): Read {
+function readPipe(schema: ZodLike): Read {
+  const { def } = schema._zod
   const [from, to] = [def.in!, def.out!]
   const type = from._zod.def.type
   if (def.transform !== undefined || !PIPED.has(type) || to._zod.def.type !== type || to._zod.def.coerce) {
-    const isTransform = [def.in, def.out].some(part => part?._zod.def.type === 'transform')
-    return { byZod: def.transform !== undefined ? 'a codec' : isTransform ? 'a transform' : 'a pipe' }
+    return { byZod: def.transform !== undefined ? 'a codec' : holdsTransform(schema) ? 'a transform' : 'a pipe' }
   }
   const [first, then] = [readSteps(from), readSteps(to)]
   if ('byZod' in first) return first
   return 'byZod' in then ? then : { steps: [...first.steps, ...then.steps] }
 }
+
+const holdsTransform = ({ _zod: { def } }: ZodLike): boolean =>
+  def.type === 'transform' || [def.in, def.out].some(part => part !== undefined && holdsTransform(part))
 
 const PIPED = new Set(['string', 'number', 'bigint', 'boolean'])
 
@@ -46,7 +49,7 @@ function baseSteps(schema: ZodLike): Read {
     case 'string':
     case 'number':
     case 'bigint':
-      return def.check === undefined ? { steps: [] } : readCheck(schema)
+      return def.check === undefined ? { steps: [] } : readCheck(schema, def.type)
     case 'boolean':
     case 'date':
       return { steps: [] }
@@ -73,14 +76,14 @@ function choice(values: readonly unknown[]): Read {
   return { steps: [{ kind: 'oneOf', values: values as (string | number | bigint | boolean)[] }] }
 }
 
-function readCheck(check: ZodLike): Read {
+function readCheck(check: ZodLike, type: string): Read {
   const def = check._zod.def as CheckDef
   const known = (...steps: Step[]): Read => ({ steps })
   switch (def.check) {
     case 'greater_than':
-      return bound('min', def)
+      return bound('min', def, type)
     case 'less_than':
-      return bound('max', def)
+      return bound('max', def, type)
     case 'multiple_of':
       return multipleOf(check, def.value as number | bigint)
     case 'number_format':
@@ -107,12 +110,14 @@ const unknownCheck = ({ check, format }: CheckDef): Read => ({
   byZod: check === 'custom' ? 'a refinement' : `the check \`${format ?? check ?? 'unknown'}\``,
 })
 
-function bound(kind: 'min' | 'max', { value, inclusive }: CheckDef): Read {
-  if (value instanceof Date) {
-    if (Number.isNaN(value.getTime())) return { byZod: 'a bound that is no date' }
-    return { steps: [{ kind: `${kind}Instant`, value: fromDate(value), inclusive: inclusive === true }] }
+function bound(kind: 'min' | 'max', { value, inclusive }: CheckDef, type: string): Read {
+  if (type === 'date') {
+    // Bounds in milliseconds since 1970 serve as well.
+    const date = new Date(value instanceof Date ? value : Number(value))
+    if (Number.isNaN(date.getTime())) return { byZod: 'a bound that is no date' }
+    return { steps: [{ kind: `${kind}Instant`, value: fromDate(date), inclusive: inclusive === true }] }
   }
-  if (Number.isNaN(Number(value))) return { byZod: 'a bound that is no number' }
+  if (value instanceof Date || Number.isNaN(Number(value))) return { byZod: 'a bound that is no number' }
   return { steps: [{ kind, value: value!, inclusive: inclusive === true }] }
 }
 

@@ -29,7 +29,7 @@ export function shapeOf(schema: ZodLike, depth = 0): InputShape {
     case 'literal':
       return ofValues((def.values ?? []).filter(value => value != null))
     case 'union':
-      return ofOptions(meaningfulOptions(def.options ?? []).map(of))
+      return oneShape(meaningfulOptions(def.options ?? []).map(of))
     case 'intersection':
       return merged(of(def.left!), of(def.right!))
     case 'pipe':
@@ -39,12 +39,13 @@ export function shapeOf(schema: ZodLike, depth = 0): InputShape {
     case 'tuple':
       return { kind: 'tuple', items: (def.items ?? []).map(of), rest: def.rest ? of(def.rest) : undefined }
     case 'record':
-      return { kind: 'object', fields: new Map(), absent: new Set(), rest: of(def.valueType!) }
+      return { kind: 'object', fields: new Map(), absent: new Set(), tags: new Map(), rest: of(def.valueType!) }
     case 'object': {
       const members = Object.entries(def.shape ?? {})
       const fields = new Map(members.map(([name, member]) => [name, of(member)]))
       const absent = new Set(members.flatMap(([name, member]) => (takesAbsenceOnly(member) ? [name] : [])))
-      return { kind: 'object', fields, absent, rest: def.catchall ? of(def.catchall) : undefined }
+      const tags = new Map(members.flatMap(([name, member]) => (valuesOf(member) ? [[name, valuesOf(member)!] as const] : [])))
+      return { kind: 'object', fields, absent, tags, rest: def.catchall ? of(def.catchall) : undefined }
     }
     default:
       return ANY
@@ -52,11 +53,12 @@ export function shapeOf(schema: ZodLike, depth = 0): InputShape {
 }
 
 function ofValues(values: readonly unknown[]): InputShape {
-  return ofOptions([...new Set(values.map(value => typeof value))].map(type => ({ kind: type as 'string' })))
+  return oneShape([...new Set(values.map(value => typeof value))].map(type => ({ kind: type as 'string' })))
 }
 
-function ofOptions(options: readonly InputShape[]): InputShape {
-  const different = options.filter((option, at) => options.findIndex(other => isSame(other, option)) === at)
+/** One that expects what any of them does. */
+export function oneShape(options: readonly InputShape[]): InputShape {
+  const different = options.filter((option, at) => options.findIndex(other => other === option || isSame(other, option)) === at)
   return different.length === 1 ? different[0]! : { kind: 'union', options: different }
 }
 
@@ -73,7 +75,14 @@ export const isScalar = (shape: InputShape): shape is Scalar =>
 function merged(left: InputShape, right: InputShape): InputShape {
   if (left.kind !== 'object' || right.kind !== 'object') return isSame(left, right) ? left : ANY
   const fields = new Map([...left.fields, ...right.fields])
-  return { kind: 'object', fields, absent: new Set([...left.absent, ...right.absent]), rest: left.rest ?? right.rest }
+  const absent = new Set([...left.absent, ...right.absent])
+  return { kind: 'object', fields, absent, tags: new Map([...left.tags, ...right.tags]), rest: left.rest ?? right.rest }
+}
+
+/** The values that a literal or an enumeration takes. */
+function valuesOf({ _zod: { def } }: ZodLike): readonly unknown[] | undefined {
+  if (def.type === 'literal') return def.values
+  return def.type === 'enum' ? enumValues(def.entries ?? {}) : undefined
 }
 
 /** Whether a member may be left out, and may not be null. */

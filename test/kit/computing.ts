@@ -1,13 +1,15 @@
 /** What an engine makes of given rows, in the oracle's terms. */
 import { join } from 'node:path'
-import type { Engine, ReadResult, RejectedRow, TileSet } from '../../src/domain/engine.ts'
+import type { Engine, Reading, ReadResult, TileSet } from '../../src/domain/engine.ts'
 import type { FeatureSet } from '../../src/domain/featureSet.ts'
-import type { CutoffRange, CutoffRanges } from '../../src/domain/ranges.ts'
+import type { CutoffRanges } from '../../src/domain/ranges.ts'
 import { BEFORE_ALL } from '../../src/domain/ranges.ts'
+import type { RejectedRow } from '../../src/domain/rejectedRows.ts'
 import type { PinnedFile } from '../../src/domain/source.ts'
 import type { StagedFile } from '../../src/domain/tableStore.ts'
 import { gridFloor } from '../../src/domain/time.ts'
 import { tableColumns } from '../../src/run/columns.ts'
+import { stagedRejects } from '../../src/run/stagedRejects.ts'
 import type { Cell, ExpectedRow, Row } from '../oracle/naive.ts'
 import { compare } from '../oracle/naive.ts'
 import { writeParquet } from './parquet.ts'
@@ -64,12 +66,11 @@ export async function readTiles(
   engine: Engine,
   set: FeatureSet,
   files: PinnedFile[],
-  { maxRejected = 1, published }: { maxRejected?: number; published?: CutoffRange } = {},
+  { maxRejected = 1, ...more }: { maxRejected?: number } & Pick<Reading, 'published' | 'expected'> = {},
 ): Promise<{ read: ReadResult; rejected: RejectedRow[] }> {
-  const rejected: RejectedRow[] = []
-  const reading = { set, inputs: { source: set.source.name, files }, keep: true, ...(published ? { published } : {}) }
-  const read = await engine.read(reading, { ...QUIET, maxRejected, onRejected: async rows => void rejected.push(...rows) })
-  return { read, rejected }
+  const reading = { set, inputs: { source: set.source.name, files }, keep: true, ...more }
+  const read = await engine.read(reading, { ...QUIET, maxRejected, rejects: { id: 'test', startedAt: 0n } })
+  return { read, rejected: await stagedRejects(engine, read.rejects!) }
 }
 
 /** The rows of `tiles` at the cutoffs of `due`. */

@@ -44,7 +44,7 @@ export function orders({
   set = '',
   features = "orders: count().over('1d'), spend: sum(f.amount).over('1d', '7d')",
 }: OrdersOptions = {}): string {
-  return `import { count, countDistinct, defineFeatureSet, first, last, lastRow, max, mean, min, objects, share, stddev, sum, variance } from 'quern'
+  return `import { count, countDistinct, defineFeatureSet, first, fresherThan, last, lastRow, lateShareBelow, max, mean, min, nullShareBelow, objects, rowsBetween, share, stddev, sum, uniqueKey, variance } from 'quern'
 import { z } from 'zod'
 
 const orders = objects({ name: 'orders', uri: '${uri}', schema: z.object({ ${schema} }), eventTime: 'time', ${source} })

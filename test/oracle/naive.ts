@@ -79,7 +79,7 @@ function cutoffsOf(set: FeatureSet, rows: readonly Row[], through: bigint, at: (
   return [...found].filter(cutoff => cutoff <= through).sort(compare)
 }
 
-function firstCutoffAfter({ every, offset }: FeatureSet, t: bigint): bigint {
+export function firstCutoffAfter({ every, offset }: FeatureSet, t: bigint): bigint {
   let k = (t - offset) / every - 2n
   while (k * every + offset <= t) k++
   return k * every + offset

@@ -1,5 +1,23 @@
 /** Compiles: what an author may write. */
-import { count, countDistinct, defineFeatureSet, last, max, mean, objects, type RowOf, share, stddev, sum } from 'quern'
+import {
+  count,
+  countDistinct,
+  defineCases,
+  defineFeatureSet,
+  fresherThan,
+  last,
+  lateShareBelow,
+  max,
+  mean,
+  nullShareBelow,
+  objects,
+  type RowOf,
+  rowsBetween,
+  share,
+  stddev,
+  sum,
+  uniqueKey,
+} from 'quern'
 import { z } from 'zod'
 
 const flight = z.object({
@@ -27,6 +45,14 @@ const set = defineFeatureSet({
   entity: ['origin'],
   every: '1d',
   offset: '90m',
+  expect: [
+    rowsBetween(1, 10),
+    nullShareBelow('delay', 0.01),
+    nullShareBelow('ratio', 0.5).warn(),
+    uniqueKey('origin', 'date').warn(),
+    fresherThan('2d'),
+    lateShareBelow(0.05).warn(),
+  ],
   features: f => ({
     flights: count().where(f.delay.gt(15).and(f.early)).over('1d', 'lifetime'),
     delay: mean(f.delay.plus(f.ratio).dividedBy(2)).over('7d'),
@@ -63,3 +89,96 @@ type Expected = {
   last_early_1d: boolean | null
 }
 export const rowIsInferred: Same<Row, Expected> = true
+
+const event = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('visit'), at: z.date(), page: z.string() }),
+  z.looseObject({ kind: z.literal('order'), at: z.date(), total: z.number() }),
+])
+const events = defineFeatureSet({
+  name: 'events',
+  source: objects({ name: 'events', uri: 'data/*.ndjson', schema: event, eventTime: 'at' }),
+  entity: ['kind'],
+  every: '1d',
+  features: f => ({
+    spent: sum(f.total).over('1d'),
+    pages: countDistinct(f.page).where(f.kind.eq('visit')).over('1d'),
+  }),
+})
+export const unionIsInferred: Same<
+  RowOf<typeof events>,
+  { kind: 'visit' | 'order'; cutoff: Date; spent_1d: number | null; pages_1d: number }
+> = true
+
+const order = z.looseObject({
+  at: z.date(),
+  buyer: z.string().trim(),
+  tags: z.array(z.string()),
+  place: z.union([z.string(), z.int()]),
+  size: z.codec(z.string(), z.number(), { decode: Number, encode: String }),
+})
+const orders = defineFeatureSet({
+  name: 'orders',
+  source: objects({ name: 'orders', uri: 'data/*.ndjson', schema: order, eventTime: 'at' }),
+  entity: ['buyer'],
+  every: '1d',
+  features: f => ({
+    tags: last(f.tags).over('1d'),
+    place: last(f.place).over('1d'),
+    size: mean(f.size).over('1d'),
+  }),
+})
+export const nestedIsText: Same<
+  RowOf<typeof orders>,
+  { buyer: string; cutoff: Date; tags_1d: string | null; place_1d: string | null; size_1d: number | null }
+> = true
+const given = {
+  date: '2001-01-01T10:00:00Z',
+  origin: 'ATL',
+  delay: null,
+  big: 1,
+  early: true,
+  millis: 0,
+  written: '2001-01-01T10:00:00Z',
+}
+defineCases(set, {
+  'one cutoff': {
+    rows: [given, { ...given, date: new Date(0), big: 1n, ratio: 0.5 }],
+    cutoff: '2001-01-02T01:30:00Z',
+    expect: [
+      { origin: 'ATL', flights_1d: 2, delay_7d: null, total_1d: 2, exact_1d: '2' },
+      { origin: 'BOS', cutoff: new Date(0), total_1d: 2n },
+    ],
+  },
+  'several cutoffs': {
+    rows: [given],
+    cutoffs: [new Date(0), '2001-01-02T01:30:00Z'],
+    expect: [{ origin: 'ATL', cutoff: '2001-01-02T01:30:00Z' }],
+  },
+  'only refusals': {
+    rejects: [{ row: { ...given, delay: 'late' }, path: 'delay', code: 'invalid_type', message: 'number' }, { row: {} }],
+  },
+})
+
+const coerced = objects({
+  name: 'coerced',
+  uri: '*.ndjson',
+  schema: z.object({ at: z.coerce.date(), user: z.string() }),
+  eventTime: 'at',
+})
+const clicks = defineFeatureSet({
+  name: 'clicks',
+  source: coerced,
+  entity: ['user'],
+  every: '1d',
+  features: f => ({ latest: last(f.at).over('1d') }),
+})
+defineCases(clicks, {
+  'a date is a Date or a text': {
+    rows: [
+      { at: '2001-01-01T10:00:00Z', user: 'ada' },
+      { at: new Date(0), user: 'ada' },
+    ],
+    cutoff: new Date(0),
+    expect: [{ user: 'ada', latest_1d: '2001-01-01T10:00:00Z' }],
+  },
+})

@@ -1,5 +1,17 @@
 /** Compiles only because every line under an `@ts-expect-error` is refused. */
-import { count, defineFeatureSet, mean, objects, share, sum } from 'quern'
+import {
+  count,
+  defineCases,
+  defineFeatureSet,
+  fresherThan,
+  mean,
+  nullShareBelow,
+  objects,
+  rowsBetween,
+  share,
+  sum,
+  uniqueKey,
+} from 'quern'
 import { z } from 'zod'
 
 const schema = z.object({ date: z.date(), origin: z.string(), delay: z.int(), early: z.boolean() })
@@ -50,3 +62,64 @@ defineFeatureSet({
     windowless: count(),
   }),
 })
+
+defineFeatureSet({
+  name: 'x',
+  source,
+  entity: ['origin'],
+  every: '1d',
+  features: () => ({ n: count().over('1d') }),
+  expect: [
+    // @ts-expect-error a column that is none
+    nullShareBelow('dellay', 0.01),
+    // @ts-expect-error a column that is none, of one that warns
+    nullShareBelow('dellay', 0.01).warn(),
+    // @ts-expect-error a key of which one column is none
+    uniqueKey('origin', 'dat'),
+    // @ts-expect-error a key without columns
+    uniqueKey(),
+    // @ts-expect-error an age that is no duration
+    fresherThan('2 days'),
+    // @ts-expect-error one bound of two
+    rowsBetween(1),
+    // @ts-expect-error an expectation that is not called
+    rowsBetween,
+    // @ts-expect-error no expectation
+    'rowsBetween(1, 2)',
+  ],
+})
+const set = defineFeatureSet({
+  name: 'x',
+  source,
+  entity: ['origin'],
+  every: '1d',
+  features: f => ({ n: count().over('1d'), delay: mean(f.delay).over('1d') }),
+})
+const row = { date: new Date(0), origin: 'ATL', delay: 1, early: false }
+const cutoff = '2001-01-02T00:00:00Z'
+defineCases(set, {
+  // @ts-expect-error a column of a row that is none
+  'a typo in a row': { rows: [{ ...row, dellay: 3 }], cutoff, expect: [] },
+  // @ts-expect-error a text where a number belongs
+  'a wrong type in a row': { rows: [{ ...row, delay: '3' }], cutoff, expect: [] },
+  // @ts-expect-error a column that is left out
+  'a column is missing': { rows: [{ date: new Date(0), origin: 'ATL', delay: 1 }], cutoff, expect: [] },
+  // @ts-expect-error a column of a rejected row that is none
+  'a typo in a rejected row': { rejects: [{ row: { ...row, dellay: 3 } }] },
+  // @ts-expect-error a feature that is none
+  'a typo in a feature': { rows: [row], cutoff, expect: [{ origin: 'ATL', n_7d: 1 }] },
+  // @ts-expect-error a value of another type
+  'a wrong value': { rows: [row], cutoff, expect: [{ origin: 'ATL', n_1d: '1' }] },
+  // @ts-expect-error a count is never null
+  'a null count': { rows: [row], cutoff, expect: [{ origin: 'ATL', n_1d: null }] },
+  // @ts-expect-error a row without its key
+  'no key': { rows: [row], cutoff, expect: [{ n_1d: 1 }] },
+  // @ts-expect-error a row that does not say at which of several cutoffs it stands
+  'no cutoff': { rows: [row], cutoffs: [cutoff, cutoff], expect: [{ origin: 'ATL' }] },
+  // @ts-expect-error a cutoff without expectations
+  'no expectation': { rows: [row], cutoff },
+  // @ts-expect-error an option that is none
+  'a typo in an option': { rows: [row], cutoff, expected: [] },
+})
+// @ts-expect-error a definition that is none
+defineCases(source, {})

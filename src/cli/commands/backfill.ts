@@ -4,7 +4,8 @@ import { formatInstant, parseDuration, requireInstant } from '../../domain/time.
 import { loadDefinitions } from '../../registry.ts'
 import { backfill as backfillRange, chunkText } from '../../run/backfill.ts'
 import type { CommandContext } from '../command.ts'
-import { requireFlag, shareFlag, untilFlag } from '../flags.ts'
+import { warningTexts } from '../expectationText.ts'
+import { requireFlag, severityFlag, shareFlag, untilFlag } from '../flags.ts'
 import { note, printJson, printLine } from '../output.ts'
 import { progressLine } from '../progress.ts'
 import { runJson, runText } from '../runLine.ts'
@@ -31,6 +32,7 @@ export async function backfill({ app: build, args, flags }: CommandContext): Pro
     to,
     chunk,
     maxRejected: shareFlag(flags.maxRejected),
+    severity: severityFlag(flags.expectations),
     acceptLoss: flags.acceptLoss === true,
     onProgress: progress.show,
     signal: app.signal,
@@ -44,6 +46,7 @@ export async function backfill({ app: build, args, flags }: CommandContext): Pro
       if (flags.json) {
         printJson({ ...runJson(set!, result, seconds), chunk: { from: formatInstant(part.from), to: formatInstant(part.to) } })
       } else printLine(`${chunkText(part, set!.every)}: ${runText(set!, result, seconds)}`)
+      for (const warning of warningTexts(set!.name, result.expectations)) note(warning)
       startedAt = app.now()
       chunks++
     }

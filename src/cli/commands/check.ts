@@ -2,6 +2,7 @@
 import { loadConfig } from '../../config.ts'
 import { EXIT, FaultsError } from '../../domain/errors.ts'
 import type { FeatureSet } from '../../domain/featureSet.ts'
+import { notInSql } from '../../domain/schema.ts'
 import { loadDefinitions } from '../../registry.ts'
 import type { CommandContext } from '../command.ts'
 import { eachSet, printFailure } from '../eachSet.ts'
@@ -9,8 +10,14 @@ import { counted, printJson, printLine } from '../output.ts'
 
 export async function check({ app, args, flags }: CommandContext): Promise<number> {
   const report = (set: FeatureSet): void => {
-    if (flags.json) printJson({ name: set.name, outcome: 'ok', columns: set.columns.length })
-    else printLine(`${set.name}: ok, ${counted(set.columns.length, 'feature column')} over source ${set.source.name}`)
+    const byZod = judgedByZod(set)
+    if (flags.json) {
+      printJson({ name: set.name, outcome: 'ok', columns: set.columns.length, byZod })
+      return
+    }
+    printLine(`${set.name}: ok, ${counted(set.columns.length, 'feature column')} over source ${set.source.name}`)
+    for (const { column, why } of byZod)
+      printLine(`  zod itself judges ${column === null ? 'each row' : `\`${column}\``}: ${why}`)
   }
   if (flags.sources) {
     const parts = await app()
@@ -21,11 +28,8 @@ export async function check({ app, args, flags }: CommandContext): Promise<numbe
         const inputs = await parts.sourceOf(set).pin([])
         const inspected = await parts.engine.inspect(set.source, inputs)
         report(set)
-        const fields = new Set(set.source.schema.fields.map(({ name }) => name))
-        const unread = new Set(
-          inspected.flatMap(({ columns }) => columns.map(({ name }) => name)).filter(name => !fields.has(name)),
-        )
-        if (unread.size > 0 && !flags.json) printLine(`  not in the schema, and not read: ${[...unread].join(', ')}`)
+        const names = new Set(inspected.flatMap(({ columns }) => columns.map(({ name }) => name)))
+        if (!flags.json) for (const line of unreadColumns(set, [...names])) printLine(`  ${line}`)
       },
       async failure => {
         if (flags.json) await printFailure(failure)
@@ -41,4 +45,27 @@ export async function check({ app, args, flags }: CommandContext): Promise<numbe
     await printFailure({ name: null, error, code: error.code, hint: error.hint })
     return error.exitCode
   }
+}
+
+/** What the schema asks for that has no compiled form: right all the same, and slower. */
+function judgedByZod({ source: { schema } }: FeatureSet): { column: string | null; why: string }[] {
+  const columns = schema.fields.flatMap(field => {
+    const why = notInSql(field)
+    return why === undefined ? [] : [{ column: field.name, why }]
+  })
+  return schema.wholeRow === undefined ? columns : [...columns, { column: null, why: schema.wholeRow }]
+}
+
+/** Columns of the files that the schema does not name, and which of them it names in other case. */
+function unreadColumns({ source: { schema } }: FeatureSet, names: readonly string[]): string[] {
+  const fields = schema.fields.map(({ name }) => name)
+  const unread = names.filter(name => !fields.includes(name))
+  if (unread.length === 0) return []
+  const shown = unread.map(name => {
+    const alike = fields.find(field => field.toLowerCase() === name.toLowerCase())
+    return alike === undefined ? name : `${name} (the schema says \`${alike}\`: names are case-sensitive)`
+  })
+  const fate = schema.extra.kind === 'ignored' ? 'not in the schema, and not read' : 'not in the schema'
+  const verdict = schema.extra.kind === 'refused' ? ': rows that have a value there are refused' : ''
+  return [`${fate}: ${shown.join(', ')}${verdict}`]
 }

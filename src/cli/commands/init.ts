@@ -30,7 +30,7 @@ export async function init({ args, flags }: CommandContext): Promise<number> {
   else {
     printLine(`created ${Object.keys(files).length} files in ${folder}`)
     const enter = relative('.', folder)
-    printLine(`next: ${enter ? `cd ${enter} && ` : ''}npm install && npx quern run`)
+    printLine(`next: ${enter ? `cd ${enter} && ` : ''}npm install && npx quern test && npx quern run`)
   }
   return EXIT.done
 }
@@ -95,7 +95,7 @@ function scaffold(name: string, quern: string): Record<string, string> {
           verbatimModuleSyntax: true,
           skipLibCheck: true,
         },
-        include: ['transforms', 'schemas', 'quern.config.ts'],
+        include: ['transforms', 'schemas', 'fixtures', 'quern.config.ts'],
       },
       null,
       2,
@@ -134,6 +134,26 @@ export default defineFeatureSet({
     basket_mean: mean(f.amount).over('7d', 'lifetime'),
     last_currency: last(f.currency).over('7d'),
   }),
+})
+`,
+    'fixtures/customerOrders.ts': `import { defineCases } from 'quern'
+import customerOrders from '../transforms/customerOrders.ts'
+
+const order = { time: '2026-01-01T09:30:00Z', customer: 'ada', amount: 1250, currency: 'EUR' } as const
+
+export default defineCases(customerOrders, {
+  'only euros are summed, every order is counted': {
+    rows: [order, { ...order, amount: 4999, currency: 'USD' }],
+    cutoff: '2026-01-02T00:00:00Z',
+    expect: [{ customer: 'ada', orders_1d: 2, spend_7d: 1250 }],
+  },
+
+  'negative amounts and other currencies are refused': {
+    rejects: [
+      { row: { ...order, amount: -1 }, path: 'amount' },
+      { row: { ...order, currency: 'CHF' }, path: 'currency' },
+    ],
+  },
 })
 `,
   }

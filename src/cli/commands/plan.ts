@@ -5,6 +5,7 @@ import type { Preview } from '../../run/planFeatureSet.ts'
 import { planFeatureSet } from '../../run/planFeatureSet.ts'
 import type { CommandContext } from '../command.ts'
 import { eachSet, printFailure } from '../eachSet.ts'
+import { resultText } from '../expectationText.ts'
 import { untilFlag } from '../flags.ts'
 import { bytes, counted, printJson, printLine } from '../output.ts'
 import { backfillCommand, staleText } from '../staleText.ts'
@@ -31,7 +32,7 @@ export async function plan({ app: build, args, flags }: CommandContext): Promise
   )
 }
 
-function jsonLine({ name }: FeatureSet, { outcome, reason, read, cutoffs, stale }: Preview): object {
+function jsonLine({ name }: FeatureSet, { outcome, reason, read, cutoffs, stale, expectations }: Preview): object {
   return {
     name,
     outcome,
@@ -49,10 +50,11 @@ function jsonLine({ name }: FeatureSet, { outcome, reason, read, cutoffs, stale 
       entities: range.entities,
       backfill: backfillCommand(name, range),
     })),
+    expectations,
   }
 }
 
-function textLines({ name }: FeatureSet, { outcome, reason, read, cutoffs, stale, through }: Preview): string[] {
+function textLines({ name }: FeatureSet, { outcome, reason, read, cutoffs, stale, through, expectations }: Preview): string[] {
   const lines: string[] = []
   if (outcome === 'unchanged') lines.push(`${name}: unchanged (${reason})`)
   else {
@@ -66,5 +68,6 @@ function textLines({ name }: FeatureSet, { outcome, reason, read, cutoffs, stale
     lines.push(`${name}: run (${reason}): ${reads}, writes ${writes}`)
   }
   for (const range of stale) lines.push(`  ${staleText(name, range)}`)
+  for (const result of expectations) lines.push(`  expects ${resultText(result)}`)
   return lines
 }

@@ -4,7 +4,8 @@ import { runFeatureSet } from '../../run/runFeatureSet.ts'
 import type { CommandContext } from '../command.ts'
 import type { SetFailure } from '../eachSet.ts'
 import { eachSet } from '../eachSet.ts'
-import { shareFlag, untilFlag } from '../flags.ts'
+import { warningTexts } from '../expectationText.ts'
+import { severityFlag, shareFlag, untilFlag } from '../flags.ts'
 import { note, printJson, printLine } from '../output.ts'
 import { progressLine } from '../progress.ts'
 import { runJson, runText } from '../runLine.ts'
@@ -13,7 +14,7 @@ import { pendingText } from '../staleText.ts'
 export async function run({ app: build, args, flags }: CommandContext): Promise<number> {
   const app = await build()
   const until = untilFlag(flags.until, app.now())
-  const maxRejected = shareFlag(flags.maxRejected)
+  const limits = { maxRejected: shareFlag(flags.maxRejected), severity: severityFlag(flags.expectations) }
   let startedAt = app.now()
   const seconds = (): number => Number(app.now() - startedAt) / 1e6
   return eachSet(
@@ -22,10 +23,11 @@ export async function run({ app: build, args, flags }: CommandContext): Promise<
     async set => {
       startedAt = app.now()
       const progress = progressLine(set.name, !app.config.plain, app.now)
-      const options = { until, full: flags.full === true, maxRejected, acceptLoss: flags.acceptLoss === true, signal: app.signal }
+      const options = { until, full: flags.full === true, ...limits, acceptLoss: flags.acceptLoss === true, signal: app.signal }
       const result = await runFeatureSet(set, app, { ...options, onProgress: progress.show }).finally(progress.clear)
       if (flags.json) printJson(runJson(set, result, seconds()))
       else printLine(runText(set, result, seconds()))
+      for (const warning of warningTexts(set.name, result.expectations)) note(warning)
       for (const range of result.pending) note(pendingText(set.name, range))
     },
     async failure => {
@@ -51,6 +53,7 @@ async function failedLine({ name, error, code, hint }: SetFailure, store: TableS
     rowsRead: count(values.rowsRead),
     rowsRejected: count(values.rowsRejected),
     rowsWritten: 0,
+    expectations: values.expectations ?? [],
     cutoffs: { from: null, to: null, count: 0 },
     through: null,
     seconds,

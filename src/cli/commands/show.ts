@@ -8,6 +8,7 @@ import { recordedFiles } from '../../run/recordedInputs.ts'
 import { resolveRef } from '../../run/resolveRef.ts'
 import type { CommandContext } from '../command.ts'
 import { errorText } from '../errorText.ts'
+import { resultText } from '../expectationText.ts'
 import { bytes, counted, note, number, printJson, printLine, strong, tableText } from '../output.ts'
 
 export async function show({ app: build, args, flags }: CommandContext): Promise<number> {
@@ -47,6 +48,7 @@ export async function show({ app: build, args, flags }: CommandContext): Promise
     printLine(
       `  rows       ${number(rowsRead)} read, ${number(rowsRejected)} rejected, ${number(lineage.rowsWritten)} written, ${seconds.toFixed(1)} s`,
     )
+    for (const result of lineage.expectations ?? []) printLine(`  expected   ${resultText(result)}`)
     if (cutoffs) printLine(`  cutoffs    ${number(cutoffs.count)} from ${cutoffs.from} to ${cutoffs.to}`)
     printLine(
       `  computed   by quern ${versions.quern} with ${versions.engine} on Node ${versions.node}${code ? `, code ${code}` : ''}`,

@@ -2,6 +2,8 @@
 import { isInteger } from '../../domain/columnType.ts'
 import { DataError } from '../../domain/errors.ts'
 import type { Field } from '../../domain/schema.ts'
+import type { Instant } from '../../domain/time.ts'
+import { instantOfText } from '../../domain/zonedTime.ts'
 import { dateOf, decodeText, NUMBER_TEXT } from '../../validation/decodeShape.ts'
 import { sqlType } from './expressionSql.ts'
 import { holdsShape, naturalValue } from './natural.ts'
@@ -28,6 +30,10 @@ export interface Decoder {
   /** SQL of what is sent to JavaScript for a rejected row, and how that becomes what zod sees. */
   raw: string
   seen: (raw: unknown) => unknown
+  /** `raw` is text. */
+  isText?: true
+  /** Of a date: the instant itself, where the date that zod sees is its millisecond. */
+  instant?: (raw: unknown) => Instant | undefined
 }
 
 const INTEGERS = new Set(['TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'UTINYINT', 'USMALLINT', 'UINTEGER', 'UBIGINT'])
@@ -59,7 +65,7 @@ function typedDecoder(field: Field, { sql, type }: PhysicalColumn, zone: string 
   // What is not of the type that the schema wants is shown to zod as what it is, where that can be right.
   if (!field.coerce && !holdsShape(field.shape, type)) return undefined
   const seen = naturalValue(field.shape, type, zone, `${where}: column \`${field.name}\``)
-  return { value: undefined, conditions: [], raw: sql, seen }
+  return { value: undefined, conditions: [], raw: sql, seen, ...(type === 'VARCHAR' || type === 'JSON' ? { isText: true } : {}) }
 }
 
 function plainDecoder(field: Field, { sql, type }: PhysicalColumn, zone: string | undefined, where: string): Decoder | undefined {
@@ -67,7 +73,7 @@ function plainDecoder(field: Field, { sql, type }: PhysicalColumn, zone: string 
     case 'boolean':
       return type === 'BOOLEAN' ? { value: sql, conditions: [], raw: sql, seen: raw => raw } : undefined
     case 'string':
-      if (type === 'VARCHAR') return { value: sql, conditions: [], raw: sql, seen: raw => raw }
+      if (type === 'VARCHAR') return { value: sql, conditions: [], raw: sql, seen: raw => raw, isText: true }
       if (/^(ENUM|UUID|DECIMAL)/.test(type))
         return { value: `${sql}::VARCHAR`, conditions: [], raw: `${sql}::VARCHAR`, seen: raw => raw }
       return undefined
@@ -93,13 +99,15 @@ function plainDecoder(field: Field, { sql, type }: PhysicalColumn, zone: string 
   }
 }
 
+const UINT64 = "'0'::DECIMAL(38,0) AND '18446744073709551615'::DECIMAL(38,0)"
+
 const WHOLE = /^(HUGEINT|UHUGEINT|DECIMAL\(\d+,0\))$/
 
 function bigintDecoder(field: Field, sql: string, type: string): Decoder | undefined {
   const seen = (raw: unknown): unknown => BigInt(raw as bigint)
   if (field.type.kind === 'decimal') {
     if (!INTEGERS.has(type) && !WHOLE.test(type)) return undefined
-    const conditions = INTEGERS.has(type) && type.startsWith('U') ? [] : [`${sql} BETWEEN 0 AND 18446744073709551615`]
+    const conditions = INTEGERS.has(type) && type.startsWith('U') ? [] : [`${sql} BETWEEN ${UINT64}`]
     return { value: `TRY_CAST(${sql} AS ${sqlType(field.type)})`, conditions, raw: sql, seen: raw => BigInt(String(raw)) }
   }
   if (WHOLE.test(type)) return { value: `TRY_CAST(${sql} AS BIGINT)`, conditions: [], raw: sql, seen: raw => BigInt(String(raw)) }
@@ -112,11 +120,7 @@ const workType = (field: Field): string => (field.type.kind === 'float' ? 'DOUBL
 
 function narrowed(sql: string, type: string, target: string): string {
   if (type === target) return sql
-  return target === 'DOUBLE' || type !== 'UBIGINT'
-    ? type === 'BIGINT'
-      ? `TRY_CAST(${sql} AS ${target})`
-      : `${sql}::${target}`
-    : `TRY_CAST(${sql} AS ${target})`
+  return target === 'DOUBLE' ? `${sql}::DOUBLE` : `TRY_CAST(${sql} AS ${target})`
 }
 
 function inRange(sql: string, type: string): string[] {
@@ -167,6 +171,7 @@ function dateDecoder(field: Field, { sql, type }: PhysicalColumn, zone: string |
     conditions: [`${micros} BETWEEN -${DATE_MICROS} AND ${DATE_MICROS}`],
     raw: `coalesce(${micros}, CASE WHEN ${sql} IS NOT NULL THEN ${INFINITE} END)`,
     seen: raw => dateOf(raw as bigint),
+    instant: raw => raw as bigint,
   }
 }
 
@@ -215,7 +220,8 @@ function localSql(text: string): string {
 
 /** Text of a CSV field or a folder's name, decoded strictly by the schema's type. What cannot be decoded zod sees as text. */
 function textDecoder(field: Field, sql: string, zone: string | undefined): Decoder {
-  const text = { raw: sql, seen: (raw: unknown): unknown => decodeText(field.shape, String(raw), zone) }
+  const seen = (raw: unknown): unknown => decodeText(field.shape, String(raw), zone)
+  const text = { raw: sql, seen, isText: true as const }
   switch (field.input) {
     case 'string':
       return { value: sql, conditions: [], ...text }
@@ -226,13 +232,10 @@ function textDecoder(field: Field, sql: string, zone: string | undefined): Decod
         ...text,
       }
     case 'bigint': {
-      const target = field.type.kind === 'decimal' ? sqlType(field.type) : 'BIGINT'
-      const conditions = field.type.kind === 'decimal' ? [`NOT starts_with(${sql}, '-')`] : []
-      return {
-        value: `CASE WHEN regexp_matches(${sql}, '^-?[0-9]+$') THEN TRY_CAST(${sql} AS ${target}) END`,
-        conditions,
-        ...text,
-      }
+      const isDecimal = field.type.kind === 'decimal'
+      const cast = `TRY_CAST(${sql} AS ${isDecimal ? sqlType(field.type) : 'BIGINT'})`
+      const value = `CASE WHEN regexp_matches(${sql}, '^-?[0-9]+$') THEN ${cast} END`
+      return { value, conditions: isDecimal ? [`${value} BETWEEN ${UINT64}`] : [], ...text }
     }
     case 'number': {
       const matched = `CASE WHEN regexp_matches(${sql}, '${NUMBER_TEXT}') THEN ${sql} END`
@@ -241,7 +244,7 @@ function textDecoder(field: Field, sql: string, zone: string | undefined): Decod
     case 'date': {
       const zoned = zone === undefined ? undefined : microsSql(`(${localSql(sql)})`, 'TIMESTAMP', zone)
       const value = zoned === undefined ? instantSql(sql) : `coalesce(${instantSql(sql)}, make_timestamptz(${zoned}))`
-      return { value, conditions: [], ...text }
+      return { value, conditions: [], ...text, instant: raw => instantOfText(String(raw), zone) }
     }
     case 'any':
       return { value: undefined, conditions: [], ...text }

@@ -35,6 +35,14 @@ export function fromSql(decoded: DecodedGroup, only?: PinnedFile): string {
   return `${decoded.group.from(only)}${joins.join('')}`
 }
 
+/** SQL that sends a raw value to JavaScript: a byte order mark at a text's very beginning would be lost on the way. */
+export const sentSql = ({ isText }: Decoder, raw: string): string => (isText ? `'.' || ${raw}` : raw)
+
+/** What zod sees of a raw value that `sentSql` has sent. */
+export function seenOf({ isText, seen }: Decoder, sent: unknown): unknown {
+  return seen(isText ? String(sent).slice(1) : sent)
+}
+
 export function fieldOf(decoded: DecodedGroup, field: Field): FieldSql {
   const decoder = decoderIn(decoded, field)
   return decoder ? fieldSql(field, decoder, decoded.judged.get(field)) : absentSql(field)

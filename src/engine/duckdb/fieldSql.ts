@@ -23,7 +23,7 @@ export interface Judged {
 
 /** Where only zod can tell: SQL over the raw value, which is not null; undefined where SQL tells everywhere. */
 export function uncertainSql(field: Field, decoder: Decoder): string | undefined {
-  if (refusesAll(field)) return undefined
+  if (refusesAll(field) || acceptsAll(field)) return undefined
   if (field.steps === undefined || decoder.value === undefined) return 'true'
   const steps = stepsSql(field, decoder.value)
   return steps === undefined ? 'true' : steps.uncertain
@@ -32,6 +32,7 @@ export function uncertainSql(field: Field, decoder: Decoder): string | undefined
 /** `judged`: what zod said where `uncertainSql` is true; undefined where that is nowhere. */
 export function fieldSql(field: Field, decoder: Decoder, judged: Judged | undefined): FieldSql {
   if (refusesAll(field)) return { value: NULL, conditions: [`${decoder.raw} IS NULL`] }
+  if (acceptsAll(field)) return { value: NULL, conditions: [] }
   const uncertain = judged && uncertainSql(field, decoder)
   const type = sqlType(field.type)
   if (uncertain === 'true') return emptied(field, decoder, { value: judged!.value, conditions: [judged!.ok] })
@@ -73,6 +74,9 @@ function emptied(field: Field, { raw }: Decoder, { value, conditions, micros }: 
 }
 
 const NULL = 'NULL'
+
+/** It is only shown to zod, with its row. */
+const acceptsAll = ({ steps, byZod }: Field): boolean => steps === undefined && byZod === undefined
 
 const refusesAll = ({ steps }: Field): boolean => steps?.some(step => step.kind === 'oneOf' && step.values.length === 0) === true
 

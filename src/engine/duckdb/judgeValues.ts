@@ -5,13 +5,15 @@
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
 import type { Value } from '../../domain/columnType.ts'
 import type { Field, Parsed } from '../../domain/schema.ts'
+import { guarded } from '../../validation/guard.ts'
 import type { Decoder } from './decode.ts'
 import type { DecodedGroup } from './decodedGroup.ts'
+import { seenOf, sentSql } from './decodedGroup.ts'
 import { sqlType } from './expressionSql.ts'
 import { uncertainSql } from './fieldSql.ts'
 import { tableAppender } from './rowWriter.ts'
 import { identifier } from './sql.ts'
-import { count } from './tables.ts'
+import { count, pages } from './tables.ts'
 
 /** Fills `decoded.judged`. `at` is the group's own number. */
 export async function judgeValues(connection: DuckDBConnection, decoded: DecodedGroup, at: number): Promise<void> {
@@ -47,26 +49,38 @@ async function judge(connection: DuckDBConnection, field: Field, decoder: Decode
     { type: { kind: 'boolean' } },
     { type: field.type },
   ])
-  const result = await connection.stream(`SELECT id, raw FROM ${values}`)
-  for (;;) {
-    const chunk = await result.fetchChunk()
-    if (!chunk || chunk.rowCount === 0) break
-    const rows = chunk.getRows()
-    const verdicts = rows.map(([, raw]) => parsed(field, decoder, raw!))
+  for await (const { from, rows } of pages(connection, values, [sentSql(decoder, 'raw')])) {
+    const verdicts: Parsed[] = rows.map(() => REFUSED)
+    guarded(
+      rows.length,
+      at => {
+        verdicts[at] = parsed(field, decoder, rows[at]![0]!)
+      },
+      // Refused; the row's own verdict tells why.
+      () => undefined,
+    )
     const stored = verdicts.map((verdict): Value => (verdict.ok ? verdict.value : null))
     appender.append({
       rows: rows.length,
-      columns: [rows.map(([id]) => id as bigint), verdicts.map(({ ok }) => ok), stored],
+      columns: [rows.map((_, at) => from + BigInt(at)), verdicts.map(({ ok }) => ok), stored],
     })
   }
   appender.close()
 }
 
+const REFUSED: Parsed = { ok: false }
+
 /** A function of the schema that fails refuses the value; the row's own verdict tells how. */
-function parsed(field: Field, decoder: Decoder, raw: DuckDBValue): Parsed {
+function parsed(field: Field, decoder: Decoder, sent: DuckDBValue): Parsed {
   try {
-    return field.parse(decoder.seen(raw))
+    const seen = seenOf(decoder, sent)
+    const verdict = field.parse(seen)
+    if (!verdict.ok || !(seen instanceof Date) || !(verdict.output instanceof Date)) return verdict
+    // A date that comes out as it went in keeps what is finer than its milliseconds.
+    if (verdict.output.getTime() !== seen.getTime()) return verdict
+    const instant = decoder.instant?.(decoder.isText ? String(sent).slice(1) : sent)
+    return instant === undefined ? verdict : { ...verdict, value: instant }
   } catch {
-    return { ok: false }
+    return REFUSED
   }
 }

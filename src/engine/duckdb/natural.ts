@@ -4,12 +4,14 @@ import { DataError } from '../../domain/errors.ts'
 import type { InputShape } from '../../domain/schema.ts'
 import { floorDiv } from '../../domain/time.ts'
 import { instantOfText } from '../../domain/zonedTime.ts'
-import { dateOf, decodeJson, parseJson } from '../../validation/decodeShape.ts'
+import { dateOf, decodeJson, objectOption, parseJson } from '../../validation/decodeShape.ts'
+import { isScalar } from '../../validation/shapes.ts'
 
 const NESTED = /(\[\d*\]|^STRUCT\(.*\)|^MAP\(.*\)|^UNION\(.*\)|^JSON|^VARIANT)$/s
 
 /** Whether values of a physical type can be what a shape expects. */
 export function holdsShape(shape: InputShape, type: string): boolean {
+  if (isScalar(shape) && shape.coerce) return true
   switch (shape.kind) {
     case 'any':
       return true
@@ -77,15 +79,16 @@ function naturalObject(shape: InputShape, entries: Entries, context: Context): o
   const pairs: (readonly [string, DuckDBValue])[] = Array.isArray(entries)
     ? entries.map(({ key, value }) => [String(key), value] as const)
     : Object.entries(entries as Record<string, DuckDBValue>)
-  const absent = absentMembers(shape)
+  const given = Object.fromEntries(pairs)
+  const object = shape.kind === 'union' ? (objectOption(shape.options, given) ?? ANY) : shape
+  const absent = absentMembers(object)
   const present = pairs.filter(([name, value]) => value !== null || !absent.has(name))
-  return Object.fromEntries(present.map(([name, value]) => [name, natural(memberShape(shape, name), value, context)]))
+  return Object.fromEntries(present.map(([name, value]) => [name, natural(memberShape(object, name), value, context)]))
 }
 
 const NONE: ReadonlySet<string> = new Set()
 
 function absentMembers(shape: InputShape): ReadonlySet<string> {
-  if (shape.kind === 'union') return absentMembers(shape.options.find(({ kind }) => kind === 'object') ?? ANY)
   return shape.kind === 'object' ? shape.absent : NONE
 }
 
@@ -125,6 +128,5 @@ function itemShape(shape: InputShape, at: number): InputShape {
 }
 
 function memberShape(shape: InputShape, name: string): InputShape {
-  if (shape.kind === 'union') return memberShape(shape.options.find(({ kind }) => kind === 'object') ?? ANY, name)
   return shape.kind === 'object' ? (shape.fields.get(name) ?? shape.rest ?? ANY) : ANY
 }

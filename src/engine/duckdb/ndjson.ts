@@ -2,8 +2,8 @@
 import { isUtf8 } from 'node:buffer'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Value } from '../../domain/columnType.ts'
-import type { RejectedRow } from '../../domain/engine.ts'
 import { DefinitionError } from '../../domain/errors.ts'
+import type { RejectedRow } from '../../domain/rejectedRows.ts'
 import type { Field } from '../../domain/schema.ts'
 import type { PinnedFile } from '../../domain/source.ts'
 import { fromDate, parseInstant } from '../../domain/time.ts'
@@ -117,7 +117,8 @@ function readLine(request: ScanRequest, file: PinnedFile, text: string): Read {
     return malformed(text, (error as Error).message.replace(/ \(line \d+ column \d+\)$/, ''))
   }
   if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) return malformed(text, 'Not a JSON object')
-  const seen: Record<string, unknown> = { ...parsed }
+  // Nothing is inherited: zod would take a column called `constructor` for present.
+  const seen: Record<string, unknown> = Object.assign(Object.create(null), parsed)
   for (const [name, value] of Object.entries(file.partition)) {
     const field = source.schema.fields.find(candidate => candidate.name === name)
     const folder = folderValue(value)

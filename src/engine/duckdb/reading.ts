@@ -9,9 +9,11 @@ import { hasLifetime, reachOf } from '../../domain/featureSet.ts'
 import type { CutoffRange } from '../../domain/ranges.ts'
 import { itemBlocksSql, itemsPart, mergedBlocksSql } from './distinctSql.ts'
 import { itemSpansSql, mergedSpansSql } from './itemSpansSql.ts'
+import { measureBatch } from './measures.ts'
 import { MOMENTS_MACRO } from './partialSql.ts'
 import type { PartialAggregate } from './partials.ts'
-import { readRejected } from './rejects.ts'
+import { RejectStage } from './rejectStage.ts'
+import { stageRejects } from './rejects.ts'
 import type { Scan } from './scan.ts'
 import { prepareScan } from './scan.ts'
 import type { Shape } from './shape.ts'
@@ -32,17 +34,19 @@ export function read(
 
 async function readInTables(
   connection: DuckDBConnection,
-  { set, inputs, published, keep }: Reading,
+  { set, inputs, published, expected, keep }: Reading,
   options: ReadOptions & { scratchDir: string },
 ): Promise<ReadResult> {
   const shape = shapeOf(set)
+  const { rejects: run, scratchDir } = options
+  const stage = run && new RejectStage({ connection, set, run, files: inputs.files, scratchDir })
   const scan = await prepareScan(connection, {
     source: set.source,
     inputs,
     keys: set.entity.map(({ name }) => name),
     setName: set.name,
     scratchDir: options.scratchDir,
-    onRejected: options.onRejected,
+    onRejected: async rows => stage?.add(rows),
     onProgress: options.onProgress,
     signal: options.signal,
   })
@@ -58,7 +62,7 @@ async function readInTables(
   const accepted = rows.accepted ?? summary.counted
   const rowsRejected = scan.rejectedBefore + scan.rows - accepted
   const rowsRead = scan.rejectedBefore + scan.rows
-  if (scan.rows > accepted) await readRejected(connection, scan)
+  if (stage && scan.rows > accepted) await stageRejects(connection, scan, stage)
   const tooMany = exceeds({ rowsRead, rowsRejected }, options.maxRejected)
   let tiles: StagedTiles | undefined
   if (keep && !tooMany) {
@@ -74,7 +78,9 @@ async function readInTables(
   return {
     rowsRead,
     rowsRejected,
+    rejects: await stage?.finish(),
     tiles,
+    ...(expected && !tooMany ? { measured: await measureBatch(connection, shape, { scan, accepted }, expected) } : {}),
     spans: await spansOf(connection, shape, scan, summary),
     knownThrough: await knownThrough(connection, set, rows.relation),
     touched: published && reaches(set, summary, published) ? await touchedCutoffs(connection, shape, published) : [],

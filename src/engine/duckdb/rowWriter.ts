@@ -77,8 +77,8 @@ const VECTOR_ROWS = 2048
 
 type DuckDB = typeof import('@duckdb/node-api')
 
-function vectorType(duckdb: DuckDB, { kind }: ColumnType): DuckDBType {
-  switch (kind) {
+function vectorType(duckdb: DuckDB, type: ColumnType): DuckDBType {
+  switch (type.kind) {
     case 'boolean':
       return duckdb.BOOLEAN
     case 'int32':
@@ -93,11 +93,16 @@ function vectorType(duckdb: DuckDB, { kind }: ColumnType): DuckDBType {
       return duckdb.VARCHAR
     case 'timestamp':
       return duckdb.TIMESTAMPTZ
-    default:
-      throw new InvariantError('defect.row-writer', `rows of type ${kind} are not written from outside`)
+    case 'decimal':
+      return duckdb.DECIMAL(type.precision, type.scale)
+    case 'date':
+      throw new InvariantError('defect.row-writer', 'rows with dates are not written from outside')
   }
 }
 
-function vectorValue(duckdb: DuckDB, { kind }: ColumnType, value: Value): DuckDBValue {
-  return kind === 'timestamp' && typeof value === 'bigint' ? new duckdb.DuckDBTimestampTZValue(value) : value
+function vectorValue(duckdb: DuckDB, type: ColumnType, value: Value): DuckDBValue {
+  if (type.kind === 'timestamp' && typeof value === 'bigint') return new duckdb.DuckDBTimestampTZValue(value)
+  if (type.kind !== 'decimal' || value === null) return value
+  const { precision, scale } = type
+  return new duckdb.DuckDBDecimalValue(BigInt(String(value).replace('.', '')), precision, scale)
 }

@@ -6,9 +6,10 @@ import type { Field } from '../../domain/schema.ts'
 import type { PinnedFile, SourceDefinition } from '../../domain/source.ts'
 import { EARLIEST_INSTANT, LATEST_INSTANT } from '../../domain/time.ts'
 import { loadCsv } from './csv.ts'
+import type { Decoder } from './decode.ts'
 import { decoderOf } from './decode.ts'
 import type { DecodedGroup } from './decodedGroup.ts'
-import { decoderIn, fieldOf, fromSql } from './decodedGroup.ts'
+import { decoderIn, fieldOf, fromSql, sentSql } from './decodedGroup.ts'
 import { sqlType } from './expressionSql.ts'
 import type { FileGroup } from './fileGroups.ts'
 import { POSITION, parquetGroups } from './fileGroups.ts'
@@ -16,7 +17,7 @@ import { judgeValues } from './judgeValues.ts'
 import { judgeWholeRows } from './judgeWholeRows.ts'
 import { loadNdjson } from './ndjson.ts'
 import type { ScanRequest, Times, ValueSql } from './scanRequest.ts'
-import { keyedSql, timesOf } from './scanRequest.ts'
+import { keyColumns, keyedSql, keyFields, timesOf } from './scanRequest.ts'
 import { literal } from './sql.ts'
 
 export interface Scan {
@@ -151,43 +152,83 @@ function rowsSql(request: ScanRequest, decoded: DecodedGroup): { valid: string; 
 const passesWhole = (refused: string, { files }: FileGroup, file: PinnedFile): string =>
   `${POSITION} NOT IN (SELECT position FROM ${refused} WHERE file = ${files.indexOf(file)})`
 
-/** One file's refused rows: their position, `__t`, the row as JSON, and a column for each decoder, those of extra columns last. */
-export function refusedSql(request: ScanRequest, decoded: DecodedGroup, file: PinnedFile): string {
-  const { values, times, valid } = judgement(request, decoded)
+/**
+ * One file's refused rows. `rows`: the row counted from 1, its `raw` JSON, and its `__kind`, a text that is equal where the same
+ * columns have failed with the same values. `kinds`: of each kind the number of rows, and of one of them `__t` and a column for
+ * each decoder, those of extra columns last.
+ */
+export function refusedSql(request: ScanRequest, decoded: DecodedGroup, file: PinnedFile): { kinds: string; rows: string } {
+  const { values, valid, times, parts } = judgement(request, decoded)
   const { group, refused } = decoded
   const decoders = [...decoded.decoders.values(), ...decoded.extras.values()]
-  const whole = refused === undefined ? valid : `${valid} AND ${passesWhole(refused, group, file)}`
-  const inner = [
-    POSITION,
-    ...[...group.columns.values()].map(({ sql }, at) => `${sql} AS __file${at}`),
-    ...decoders.map((decoder, at) => `${decoder.raw} AS __raw${at}`),
-    ...values,
-    `${times.t} AS __t`,
-    `(${whole}) AS __valid`,
-  ]
-  const row = [...group.columns.keys()].map((name, at) => `${literal(name)}, __file${at}`)
-  const raws = decoders.map((_, at) => `__raw${at}`)
-  return `SELECT ${[POSITION, '__t', `json_object(${row.join(', ')})::VARCHAR`, ...raws].join(', ')}
-    FROM (SELECT ${inner.join(', ')} FROM ${fromSql(decoded, file)})
-    WHERE ((__valid AND ${keyedSql(request)}) IS TRUE) = false`
+  const whole = refused === undefined ? 'true' : passesWhole(refused, group, file)
+  const failed = parts.map(({ field, conditions }, at) => {
+    const decoder = field && decoderIn(decoded, field)
+    const text = decoder ? kindText(decoder, group.columns.get(field.name)!.type) : "''"
+    return `CASE WHEN (${conditions.join(' AND ')}) IS TRUE THEN '' ELSE concat('${at}', ${text}, ';') END`
+  })
+  const nulls = keyColumns(request).map((column, at) => `CASE WHEN ${column} IS NULL THEN 'k${at}' ELSE '' END`)
+  // Where the row as a whole is judged, each row speaks for itself.
+  const kind =
+    request.source.schema.wholeRow === undefined
+      ? `concat(${["''", ...failed].join(', ')})`
+      : `CASE WHEN (${valid}) IS TRUE AND (${whole}) THEN '' ELSE concat('r', ${POSITION}) END`
+  const columns = [...group.columns]
+  const rawRow = `json_object(${columns.map(([name, { sql }]) => `${literal(name)}, ${sql}`).join(', ')})::VARCHAR`
+  const isRefused = [
+    `(${valid}) IS NOT TRUE`,
+    `(${whole}) IS NOT TRUE`,
+    // Not by the names that the values are given here: the files may have columns that are called so.
+    ...keyFields(request).map(field => `(${fieldOf(decoded, field).value}) IS NULL`),
+  ].join(' OR ')
+  const refusedRows = (
+    more: readonly string[],
+  ): string => `SELECT ${['*', `concat(${['__failed', ...nulls].join(', ')}) AS __kind`].join(', ')}
+    FROM (SELECT ${[POSITION, ...values, `${times.t} AS __t`, `${kind} AS __failed`, ...more].join(', ')}
+      FROM ${fromSql(decoded, file)} WHERE ${isRefused})`
+  const raws = decoders.map((decoder, at) => `${sentSql(decoder, decoder.raw)} AS __raw${at}`)
+  const firsts = ['__t', ...decoders.map((_, at) => `__raw${at}`)].map(name => `any_value(${name}) AS ${name}`)
+  return {
+    kinds: `SELECT __kind, count(*) AS __rows, ${firsts.join(', ')} FROM (${refusedRows(raws)}) GROUP BY __kind`,
+    rows: `SELECT ${POSITION} + 1 AS row, __row AS raw, __kind FROM (${refusedRows([`${rawRow} AS __row`])})`,
+  }
+}
+
+const SIMPLE = /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT)|DOUBLE|FLOAT|BOOLEAN|DATE|TIMESTAMP.*)$/
+
+/** A text for a raw value, null and others told apart, whose end is known. */
+function kindText({ raw }: Decoder, type: string): string {
+  const text = `(${raw})::VARCHAR`
+  return SIMPLE.test(type) ? text : `strlen(${text}) || ':' || ${text}`
+}
+
+/** Conditions on one column, or on the times where `field` is undefined. */
+interface Part {
+  field: Field | undefined
+  conditions: string[]
 }
 
 /** The values, the times, and the condition under which schema and times accept the row, all over physical columns. */
-function judgement({ source }: ScanRequest, decoded: DecodedGroup): { values: string[]; times: Times; valid: string } {
+function judgement(
+  { source }: ScanRequest,
+  decoded: DecodedGroup,
+): { values: string[]; times: Times; parts: Part[]; valid: string } {
   const { fields } = source.schema
   const columns = new Map([...fields, ...decoded.extras.keys()].map(field => [field, fieldOf(decoded, field)]))
   const sqlOf: ValueSql = field => columns.get(field)!
   const times = timesOf(source, sqlOf)
-  const conditions = [...columns].flatMap(([field, column]) => {
+  const parts: Part[] = [...columns].map(([field, column]) => {
     // What an event time can be is narrower than what a date can be.
     const range =
       field.name === source.eventTime.column && column.micros !== undefined ? decoderIn(decoded, field)!.conditions : []
-    return column.conditions.filter(condition => !range.includes(condition))
+    return { field, conditions: column.conditions.filter(condition => !range.includes(condition)) }
   })
-  conditions.push(`${times.t} BETWEEN ${EARLIEST_INSTANT} AND ${LATEST_INSTANT}`)
-  if (source.knownTime !== undefined) conditions.push(`${times.known} IS NOT NULL`)
+  const ofTime = fields.find(({ name }) => name === source.eventTime.column)
+  parts.push({ field: ofTime, conditions: [`${times.t} BETWEEN ${EARLIEST_INSTANT} AND ${LATEST_INSTANT}`] })
+  if (source.knownTime !== undefined) parts.push({ field: undefined, conditions: [`${times.known} IS NOT NULL`] })
+  const judged = parts.filter(({ conditions }) => conditions.length > 0)
   const values = fields.map((field, at) => `${sqlOf(field).value} AS c${at}`)
-  return { values, times, valid: conditions.join(' AND ') }
+  return { values, times, parts: judged, valid: judged.flatMap(({ conditions }) => conditions).join(' AND ') }
 }
 
 function emptySql(source: SourceDefinition): string {

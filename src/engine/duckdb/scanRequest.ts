@@ -1,5 +1,6 @@
 /** What is asked of a scan, and the SQL that follows from the source's definition alone. */
-import type { Progress, RejectedRow } from '../../domain/engine.ts'
+import type { Progress } from '../../domain/engine.ts'
+import type { RejectedRow } from '../../domain/rejectedRows.ts'
 import type { Field } from '../../domain/schema.ts'
 import { mayBeNull } from '../../domain/schema.ts'
 import type { PinnedInputs, SourceDefinition } from '../../domain/source.ts'
@@ -13,17 +14,29 @@ export interface ScanRequest {
   keys: readonly string[]
   setName: string
   scratchDir: string
+  /** Receives rows that JavaScript refuses on the way: of formats that it parses. */
   onRejected: (rows: RejectedRow[]) => Promise<void>
   onProgress: (progress: Progress) => void
   signal: AbortSignal
 }
 
 /** The condition under which a decoded row belongs to an entity: the schema may let columns of the key be null. */
-export function keyedSql({ source, keys }: ScanRequest): string {
-  const columns = new RowColumns(source.schema.fields)
-  const doubtful = source.schema.fields.filter(field => keys.includes(field.name) && mayBeNull(field))
-  return doubtful.map(({ name }) => `${columns.sql(name)} IS NOT NULL`).join(' AND ') || 'true'
+export function keyedSql(request: ScanRequest): string {
+  return (
+    keyColumns(request)
+      .map(column => `${column} IS NOT NULL`)
+      .join(' AND ') || 'true'
+  )
 }
+
+/** The columns of the key that may be null. */
+export function keyColumns(request: ScanRequest): string[] {
+  const columns = new RowColumns(request.source.schema.fields)
+  return keyFields(request).map(({ name }) => columns.sql(name))
+}
+
+export const keyFields = ({ source, keys }: ScanRequest): Field[] =>
+  source.schema.fields.filter(field => keys.includes(field.name) && mayBeNull(field))
 
 export interface Times {
   t: string

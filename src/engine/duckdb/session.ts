@@ -60,6 +60,9 @@ export class DuckDBSession {
       memory_limit: `${Math.floor((this.options.memory - uncounted(this.options.memory)) / 1024)}KiB`,
       temp_directory: this.options.scratchDir,
       preserve_insertion_order: 'false',
+      // A file that is replaced within a tick of its clock would be served as it was.
+      enable_external_file_cache: 'false',
+
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
     })

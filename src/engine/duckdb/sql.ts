@@ -7,7 +7,9 @@ export function identifier(name: string): string {
 
 /** A quoted text. */
 export function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`
+  const quoted = `'${text.replaceAll("'", "''")}'`
+  // The parser takes NUL for the end.
+  return text.includes('\0') ? `(${quoted.replaceAll('\0', "' || chr(0) || '")})` : quoted
 }
 
 /** A list of files. The engine reads names as patterns, so what would be a wildcard in one is put into brackets. */

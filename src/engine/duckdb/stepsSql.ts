@@ -1,6 +1,7 @@
 /** A schema's steps on one column as SQL: flat and cheap, since they run over every row. */
 import { isInteger } from '../../domain/columnType.ts'
 import type { Field, Step } from '../../domain/schema.ts'
+import { notInSql } from '../../domain/schema.ts'
 import { literal } from './sql.ts'
 
 export interface StepsSql {
@@ -14,6 +15,7 @@ export interface StepsSql {
 
 /** Undefined where some step has no form in SQL. `value` is not null where it is evaluated. */
 export function stepsSql(field: Field, input: string): StepsSql | undefined {
+  if (notInSql(field) !== undefined) return undefined
   let value = input
   const conditions: string[] = []
   const uncertain = new Set<string>()
@@ -29,14 +31,12 @@ export function stepsSql(field: Field, input: string): StepsSql | undefined {
         value = `${step.kind === 'lowerCase' ? 'lower' : 'upper'}(${value})`
         break
       case 'normalize':
-        return undefined
+        break
       case 'pattern':
-        if (!step.re2) return undefined
-        if (step.re2.basicPlane) uncertain.add(isBeyondBasicPlane(input))
-        conditions.push(`regexp_matches(${value}, ${literal(step.re2.pattern)})`)
+        if (step.re2!.basicPlane) uncertain.add(isBeyondBasicPlane(input))
+        conditions.push(`regexp_matches(${value}, ${literal(step.re2!.pattern)})`)
         break
       case 'includes':
-        if (step.from > 0) return undefined
         conditions.push(`contains(${value}, ${literal(step.value)})`)
         break
       default: {
@@ -58,9 +58,9 @@ type Simple = Exclude<Step, { kind: 'trim' | 'lowerCase' | 'upperCase' | 'normal
 function checkSql(step: Simple, value: string, field: Field): string | undefined {
   switch (step.kind) {
     case 'min':
-      return isRangeOfType(step, field) ? undefined : `${value} ${step.inclusive ? '>=' : '>'} ${numberSql(step.value)}`
+      return isRangeOfType(step, field) ? undefined : `${value} ${step.inclusive ? '>=' : '>'} ${boundSql(step.value, field)}`
     case 'max':
-      return isRangeOfType(step, field) ? undefined : `${value} ${step.inclusive ? '<=' : '<'} ${numberSql(step.value)}`
+      return isRangeOfType(step, field) ? undefined : `${value} ${step.inclusive ? '<=' : '<'} ${boundSql(step.value, field)}`
     // The schema sees whole milliseconds, floored.
     case 'minInstant':
       return `${value} >= ${instantSql(step.inclusive ? step.value : step.value + 1000n)}`
@@ -125,6 +125,12 @@ function isBeyondBasicPlane(value: string): string {
 }
 
 const valueSql = (value: number | bigint | boolean): string => (typeof value === 'boolean' ? String(value) : numberSql(value))
+
+/** The engine compares decimals exactly with decimals only. */
+function boundSql(value: number | bigint, { type }: Field): string {
+  const isWhole = typeof value === 'bigint' || Number.isSafeInteger(value)
+  return type.kind === 'decimal' && isWhole ? `${literal(String(value))}::DECIMAL(38,0)` : numberSql(value)
+}
 
 function numberSql(value: number | bigint): string {
   return typeof value === 'bigint' || Number.isSafeInteger(value) ? `(${value})` : `${literal(String(value))}::DOUBLE`

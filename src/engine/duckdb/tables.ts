@@ -1,5 +1,5 @@
 /** Temporary tables and small answers of one connection. */
-import type { DuckDBConnection } from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
 import { identifier } from './sql.ts'
 
 /** Whatever becomes of the work, its tables make room for the next. */
@@ -18,4 +18,25 @@ export async function firstRow(connection: DuckDBConnection, sql: string): Promi
 
 export async function count(connection: DuckDBConnection, sql: string): Promise<number> {
   return Number((await firstRow(connection, sql))[0])
+}
+
+const PAGE = 20_000n
+
+/**
+ * The rows of a table that numbers them from 1 in a column `id`, in pages. Between pages no result is open, so that the connection
+ * may be used otherwise.
+ */
+export async function* pages(
+  connection: DuckDBConnection,
+  table: string,
+  columns: readonly string[],
+): AsyncIterable<{ from: bigint; rows: DuckDBValue[][] }> {
+  for (let from = 1n; ; from += PAGE) {
+    const reader = await connection.runAndReadAll(
+      `SELECT ${columns.join(', ')} FROM ${table} WHERE id >= ${from} AND id < ${from + PAGE} ORDER BY id`,
+    )
+    const rows = reader.getRows()
+    if (rows.length === 0) return
+    yield { from, rows }
+  }
 }

@@ -1,0 +1,3 @@
+import { defineConfig } from 'quern'
+
+export default defineConfig({})

@@ -1,0 +1,64 @@
+/** What takes too long is cut short and named, and the rest goes on. */
+import { describe, expect, it } from 'vitest'
+import { guarded } from '../src/validation/guard.ts'
+
+const HOSTILE = `${'a'.repeat(50)}!`
+const LIMIT = 50
+
+/** Which of the texts match, null for those that took too long. */
+function judged(texts: readonly string[], pattern: RegExp): (boolean | null)[] {
+  const verdicts: (boolean | null)[] = []
+  guarded(
+    texts.length,
+    at => {
+      verdicts[at] = pattern.test(texts[at]!)
+    },
+    at => {
+      verdicts[at] = null
+    },
+    LIMIT,
+  )
+  return verdicts
+}
+
+describe('a bound on evaluations', () => {
+  it('stops a regular expression that would go on for ever, and goes on after it', () => {
+    expect(judged(['aa', HOSTILE, 'b', HOSTILE, HOSTILE, 'a'], /^(a+)+$/)).toEqual([true, null, false, null, null, true])
+  })
+
+  it('stops a loop', () => {
+    const timedOut: number[] = []
+    guarded(
+      2,
+      at => {
+        while (at === 0);
+      },
+      at => timedOut.push(at),
+      LIMIT,
+    )
+    expect(timedOut).toEqual([0])
+  })
+
+  it('names none of many that take long only together', () => {
+    const timedOut: number[] = []
+    const done = new Set<number>()
+    guarded(
+      6,
+      at => {
+        const end = performance.now() + LIMIT / 2.5
+        while (performance.now() < end);
+        done.add(at)
+      },
+      at => timedOut.push(at),
+      LIMIT,
+    )
+    expect([timedOut, [...done]]).toEqual([[], [0, 1, 2, 3, 4, 5]])
+  })
+
+  it('throws what an evaluation throws', () => {
+    const fails = (): void => {
+      throw new TypeError('of the evaluation')
+    }
+    expect(() => guarded(1, fails, () => undefined)).toThrow(new TypeError('of the evaluation'))
+  })
+})
