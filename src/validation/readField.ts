@@ -26,7 +26,9 @@ export function readField(
   const output = outputOf(column)
   if ('fault' in output) return refused(`\`${nameOf(column)}\` cannot be a column`, output.fault)
   const { core, nullable, optional, isPlain, caught, byZod } = unwrapped(column, output)
-  const read = byZod === undefined ? readSteps(core) : { byZod }
+  // A bigint that 64 bits do not hold zod accepts, and then nothing catches it.
+  const isWide = caught !== undefined && core._zod.def.type === 'bigint'
+  const read = byZod !== undefined ? { byZod } : isWide ? { byZod: 'a catch of big integers' } : readSteps(core)
   const steps = 'steps' in read ? read.steps : undefined
   const contradicts = steps && caught === undefined ? contradiction(steps) : undefined
   if (contradicts) return refused(`no value can satisfy it: ${contradicts}`, 'Change one of the two.')
@@ -77,7 +79,7 @@ function unwrapped(column: ZodLike, output: Output): Unwrapped {
   const found: Unwrapped = { core: column, nullable: false, optional: false, isPlain: true, caught: undefined }
   for (;;) {
     const { def } = found.core._zod
-    if ((def.checks?.length ?? 0) > 0 && WRAPPERS.has(def.type)) {
+    if ((def.checks?.length ?? 0) > 0 && (WRAPPERS.has(def.type) || def.type === 'lazy')) {
       found.byZod ??= 'a refinement'
       found.isPlain = false
     }
@@ -121,15 +123,17 @@ function caughtValue(catchValue: (context: unknown) => unknown, output: Output):
 type Emptiness = Pick<Field, 'nullable' | 'optional' | 'whenNull' | 'whenAbsent'>
 
 /** What becomes of null and absence, by zod itself. */
-function emptiness(name: string, alone: ZodLike, output: Output): Emptiness | { fault: FieldFault } {
+function emptiness(name: string, alone: ZodLike, column: Output): Emptiness | { fault: FieldFault } {
   let unheld: unknown
   let given: unknown
   const of = (row: object): Value | undefined => {
     try {
       const result = alone.safeParse(Object.assign(Object.create(null), row))
       if (!result.success) return undefined
-      given = (result.data as Record<string, unknown>)[name]
-      const value = storedValue(output, given)
+      const output = result.data as Record<string, unknown>
+      // What zod gives out inherits, unlike what it was given.
+      given = Object.hasOwn(output, name) ? output[name] : undefined
+      const value = storedValue(column, given)
       if (value === undefined) unheld = given
       return value
     } catch {
@@ -145,7 +149,7 @@ function emptiness(name: string, alone: ZodLike, output: Output): Emptiness | { 
   const none = of({ [name]: null })
   if (unheld !== undefined) {
     return refused(
-      `what stands for nothing, \`${unheld}\`, is no ${typeName(output.type)}`,
+      `what stands for nothing, \`${unheld}\`, is no ${typeName(column.type)}`,
       'give a default that the schema itself accepts',
     )
   }

@@ -133,10 +133,15 @@ function verdictOf(schema: ZodLike, fields: readonly Field[], row: Record<string
     const { issues } = result.error
     return { ok: false, issues: issues.map(({ path, code, message }) => ({ path: path.map(String).join('.'), code, message })) }
   }
-  const output = result.data as Record<string, unknown>
+  const output = ownValues(result.data as Record<string, unknown>, fields)
   const unheld = fields.filter(field => storedValue(field, output[field.name]) === undefined)
   if (unheld.length > 0) return { ok: false, issues: unheld.map(field => unheldIssue(field, output[field.name])) }
   return { ok: true, row: output }
+}
+
+/** What zod gives out inherits what objects do: a column called `constructor` would never be absent. */
+function ownValues(output: Record<string, unknown>, fields: readonly Field[]): Record<string, unknown> {
+  return fields.some(({ name }) => name in {}) ? Object.assign(Object.create(null), output) : output
 }
 
 /** What zod accepts and the table's column cannot hold. */

@@ -92,6 +92,7 @@ function takesAbsenceOnly(member: ZodLike): boolean {
     const { type } = schema._zod.def
     if (type === 'nullable' || type === 'any' || type === 'unknown') return false
     if (type === 'union' && schema._zod.def.options!.some(isNothing)) return false
+    if (type === 'literal' && schema._zod.def.values!.includes(null)) return false
     if (type === 'optional' || type === 'default' || type === 'prefault') optional = true
   }
   return optional

@@ -51,7 +51,9 @@ export function fieldSql(field: Field, decoder: Decoder, judged: Judged | undefi
   }
   return emptied(field, decoder, {
     value: `CASE WHEN ${uncertain} THEN ${judged!.value} ELSE ${value} END`,
-    conditions: [`CASE WHEN ${uncertain} THEN ${judged!.ok} ELSE ${conditions.join(' AND ') || 'true'} END`],
+    conditions: [
+      `CASE WHEN ${uncertain} THEN ${judged!.ok} ELSE ${conditions.join(' AND ') || `${decoder.raw} IS NOT NULL`} END`,
+    ],
   })
 }
 

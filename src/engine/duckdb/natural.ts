@@ -48,7 +48,8 @@ interface Context {
 }
 
 function natural(shape: InputShape, value: DuckDBValue, context: Context): unknown {
-  if (value === null || typeof value === 'boolean' || typeof value === 'string') return value
+  if (value === null || typeof value === 'boolean') return value
+  if (typeof value === 'string') return decodeJson(shape, value, context.zone)
   if (typeof value === 'number') return expects(shape, 'bigint') && !expects(shape, 'number') ? whole(value) : value
   if (typeof value === 'bigint') return integerValue(shape, value)
   if ('items' in value) {
@@ -103,9 +104,20 @@ function instantValue(value: object, { zone, what }: Context): unknown {
       hint: "Declare it: `zone: 'UTC'` (or another IANA zone) in `objects({ ... })`.",
     })
   }
-  if (zone === 'UTC' && 'micros' in value) return new Date(Number(floorDiv(value.micros as bigint, 1000n)))
+  const millis = millisOf(value)
+  if (zone === 'UTC' && millis !== undefined) return new Date(millis)
   const instant = instantOfText(text, zone)
   return instant === undefined ? new Date(Number.NaN) : dateOf(instant)
+}
+
+/** Of a local date or time as though it were UTC. */
+function millisOf(value: object): number | undefined {
+  const { days, seconds, millis, micros, nanos } = value as Partial<Record<string, number | bigint>>
+  if (days !== undefined) return Number(days) * 86_400_000
+  if (seconds !== undefined) return Number(seconds) * 1000
+  if (millis !== undefined) return Number(millis)
+  if (micros !== undefined) return Number(floorDiv(BigInt(micros), 1000n))
+  return nanos === undefined ? undefined : Number(floorDiv(BigInt(nanos), 1_000_000n))
 }
 
 const ANY: InputShape = { kind: 'any' }

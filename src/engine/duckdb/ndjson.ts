@@ -1,91 +1,59 @@
-/** NDJSON: parsed and judged row by row by zod itself, the valid rows kept in a table. */
-import { isUtf8 } from 'node:buffer'
-import type { DuckDBConnection } from '@duckdb/node-api'
-import type { Value } from '../../domain/columnType.ts'
+/** NDJSON: its rows are read into a Parquet file in the scratch folder, which the engine then reads. */
+import { randomUUID } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { DefinitionError } from '../../domain/errors.ts'
 import type { RejectedRow } from '../../domain/rejectedRows.ts'
 import type { Field } from '../../domain/schema.ts'
 import type { PinnedFile } from '../../domain/source.ts'
-import { fromDate, parseInstant } from '../../domain/time.ts'
-import { instantOfText } from '../../domain/zonedTime.ts'
-import { decodeJson, decodeText, parseJson } from '../../validation/decodeShape.ts'
-import { storedValue } from '../../validation/outputs.ts'
-import { RowColumns, sqlType } from './expressionSql.ts'
+import { Int32Column } from '../../rows/columnBuilder.ts'
+import { ParquetFile } from '../../rows/parquetFile.ts'
+import type { RefusedLine } from '../../rows/rowReader.ts'
+import { RowReader } from '../../rows/rowReader.ts'
 import { bytesOf } from './fileBytes.ts'
-import { folderValue, unreadable } from './fileGroups.ts'
-import { beginningOf, linesOf, ROW_LIMIT, TOO_LONG } from './pieces.ts'
-import { tableAppender } from './rowWriter.ts'
+import { unreadable } from './fileGroups.ts'
+import { folderValues, lineJudge, UNIT } from './judgeLine.ts'
+import { beginningOfBytes, linesOf, TOO_LONG } from './pieces.ts'
 import type { ScanRequest } from './scanRequest.ts'
-import { timesOf } from './scanRequest.ts'
-import { literal } from './sql.ts'
-import { judge } from './verdict.ts'
+import { fileList, literal } from './sql.ts'
 
-const BATCH = 2048
+/** A row group is written when it has so many rows, or its columns hold so many bytes. */
+const GROUP_ROWS = 65_536
+const GROUP_BYTES = 2 ** 25
 
-/**
- * A file's row is its line, counted from 1; blank lines count and are nothing. `kept` are the rows of the relation, those
- * that only the key refuses included; `rejected` the rest.
- */
-export async function loadNdjson(
-  connection: DuckDBConnection,
-  request: ScanRequest,
-  files: readonly PinnedFile[],
-): Promise<{ relation: string; byFile: string; kept: number; rejected: number }> {
-  const { fields } = request.source.schema
-  for (const file of files) requireNoDates(file, fields)
-  const names = new RowColumns(fields)
-  const columns = fields.map(({ name, type }) => `${names.sql(name)} ${sqlType(type)}`)
-  await connection.run(`CREATE OR REPLACE TEMP TABLE ndjson (${columns.join(', ')}, __file INTEGER)`)
-  const appender = await tableAppender(connection, 'ndjson', [...fields, { type: { kind: 'int32' } }])
-  // Values in the order of the fields, then the file's place.
-  let kept: Value[][] = []
-  let rejected: RejectedRow[] = []
-  let held = 0
-  const counts = { kept: 0, rejected: 0 }
-  const flush = async (): Promise<void> => {
-    counts.kept += kept.length
-    counts.rejected += rejected.filter(row => !row.refusedByKey).length
-    if (kept.length > 0)
-      appender.append({
-        rows: kept.length,
-        columns: Array.from({ length: fields.length + 1 }, (_, at) => kept.map(row => row[at]!)),
-      })
-    if (rejected.length > 0) await request.onRejected(rejected)
-    request.onProgress({ stage: 'read', unit: 'rows', done: counts.kept + counts.rejected, total: null })
-    kept = []
-    rejected = []
-    held = 0
+export interface LoadedRows {
+  relation: string
+  byFile: string
+  /** Rows of the relation, those that only the key refuses included; `rejected` are the rest. */
+  kept: number
+  rejected: number
+  /** Removes what was written. */
+  release: () => Promise<void>
+}
+
+/** A file's row is its line, counted from 1; blank lines count and are nothing. */
+export async function loadNdjson(request: ScanRequest, files: readonly PinnedFile[]): Promise<LoadedRows> {
+  for (const file of files) requireNoDates(file, request.source.schema.fields)
+  const path = join(request.scratchDir, `ndjson-${randomUUID()}.parquet`)
+  const load = await Load.begin(request, path)
+  try {
+    for (const [place, file] of files.entries()) await load.file(file, place)
+    await load.finish()
+  } catch (error) {
+    await load.abandon()
+    await rm(path, { force: true })
+    throw error
   }
-  for (const [place, file] of files.entries()) {
-    let line = 0n
-    try {
-      // A carriage return before a line feed is white space to JSON.
-      for await (const { bytes, tooLong } of linesOf(bytesOf(file))) {
-        line++
-        const text = bytes.toString('utf8')
-        if (!tooLong && text.trim() === '') continue
-        const problem = tooLong ? TOO_LONG : isUtf8(bytes) ? undefined : 'Not UTF-8'
-        const read = problem === undefined ? readLine(request, file, text) : malformed(text, problem)
-        if (read.values) kept.push([...read.values, place])
-        if (read.rejected) rejected.push({ input: file.hash, path: file.path, row: line, ...read.rejected })
-        held += bytes.length
-        if (kept.length + rejected.length >= BATCH || held > ROW_LIMIT) {
-          request.signal.throwIfAborted()
-          await flush()
-        }
-      }
-    } catch (error) {
-      if (error instanceof Error && 'code' in error && /^(Z_|ZSTD_|ERR_|E[A-Z]+$)/.test(String(error.code)))
-        throw unreadable(file, error)
-      throw error
-    }
+  const source = `read_parquet(${fileList([path])}, hive_partitioning = false)`
+  const columns = request.source.schema.fields.map((_, at) => `c${at}`)
+  const paths = `[${files.map(file => literal(file.path)).join(', ')}]`
+  return {
+    relation: `SELECT ${[...columns, '__t', '__known'].join(', ')} FROM ${source}`,
+    byFile: `SELECT ${paths}[__file + 1] AS __file, __t FROM ${source}`,
+    kept: load.kept,
+    rejected: load.rejected,
+    release: () => rm(path, { force: true }),
   }
-  await flush()
-  appender.close()
-  const times = timesOf(request.source, ({ name }) => ({ value: names.sql(name) }))
-  const relation = `SELECT ${names.all.join(', ')}, ${times.t} AS __t, ${times.known} AS __known FROM ndjson`
-  const paths = `[${files.map(({ path }) => literal(path)).join(', ')}]`
-  return { relation, byFile: `SELECT ${paths}[__file + 1] AS __file, ${times.t} AS __t FROM ndjson`, ...counts }
 }
 
 /** JSON has no dates, so a column that wants nothing else refuses every row. */
@@ -101,71 +69,93 @@ export function requireNoDates(file: PinnedFile, fields: readonly Field[]): void
   )
 }
 
-/** A row that only the key refuses is both: it is reported, and kept, since a repeated row key may choose it. */
-interface Read {
-  values?: Value[]
-  rejected?: Pick<RejectedRow, 'raw' | 'issues' | 'refusedByKey'>
-}
+class Load {
+  kept = 0
+  rejected = 0
+  readonly #request: ScanRequest
+  readonly #reader: RowReader
+  /** Of each row, its file's place in the list. */
+  readonly #places: Int32Column
+  readonly #parquet: ParquetFile
 
-function readLine(request: ScanRequest, file: PinnedFile, text: string): Read {
-  const { source } = request
-  let parsed: unknown
-  try {
-    parsed = parseJson(text.replace(/^\ufeff/, ''))
-  } catch (error) {
-    // The parser counts lines within the text that it was given, which is one line.
-    return malformed(text, (error as Error).message.replace(/ \(line \d+ column \d+\)$/, ''))
+  private constructor(request: ScanRequest, reader: RowReader, places: Int32Column, parquet: ParquetFile) {
+    this.#request = request
+    this.#reader = reader
+    this.#places = places
+    this.#parquet = parquet
   }
-  if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) return malformed(text, 'Not a JSON object')
-  // Nothing is inherited: zod would take a column called `constructor` for present.
-  const seen: Record<string, unknown> = Object.assign(Object.create(null), parsed)
-  for (const [name, value] of Object.entries(file.partition)) {
-    const field = source.schema.fields.find(candidate => candidate.name === name)
-    const folder = folderValue(value)
-    if (field) seen[name] = folder === null ? null : decodeText(field.shape, folder, source.zone)
+
+  static async begin(request: ScanRequest, path: string): Promise<Load> {
+    const { schema, zone, eventTime, knownTime } = request.source
+    const time = { column: eventTime.column, unit: eventTime.unit && UNIT[eventTime.unit] }
+    const reader = new RowReader(schema, { zone, eventTime: time, knownTime, keys: request.keys })
+    const places = new Int32Column()
+    const { fields, time: times, known } = reader.columns
+    const parquet = await ParquetFile.create(path, [
+      ...schema.fields.map(({ type }, at) => ({ name: `c${at}`, type, builder: fields[at]! })),
+      { name: '__t', type: { kind: 'int64' }, builder: times },
+      { name: '__known', type: { kind: 'int64' }, builder: known },
+      { name: '__file', type: { kind: 'int32' }, builder: places },
+    ])
+    return new Load(request, reader, places, parquet)
   }
-  /** Exact instants of date columns: a date itself has milliseconds. */
-  const instants = new Map<string, bigint>()
-  for (const field of source.schema.fields) decodeValue(field, seen, source.zone, instants)
-  const { issues, refusedByKey, row } = judge(request, seen, accepted => eventTime(request, accepted, instants))
-  if (!row) return { rejected: { raw: text, issues } }
-  const values = source.schema.fields.map(field => instants.get(field.name) ?? storedValue(field, row[field.name])!)
-  if (issues.length === 0) return { values }
-  return refusedByKey ? { values, rejected: { raw: text, issues, refusedByKey } } : { rejected: { raw: text, issues } }
-}
 
-/** Turns what JSON gives into what zod is shown. */
-function decodeValue(field: Field, seen: Record<string, unknown>, zone: string | undefined, instants: Map<string, bigint>): void {
-  const { name } = field
-  if (!Object.hasOwn(seen, name)) return
-  const value = seen[name]
-  if (value === null && !field.nullable && field.optional) {
-    delete seen[name]
-    return
+  async file(file: PinnedFile, place: number): Promise<void> {
+    const { source, signal } = this.#request
+    this.#reader.open(folderValues(source.schema.fields, file, source.zone), lineJudge(this.#request, file))
+    let line = 1n
+    for await (const { bytes, tooLong } of readable(file)) {
+      signal.throwIfAborted()
+      const { lines, refused } = tooLong ? longLine(bytes) : this.#reader.read(bytes)
+      while (this.#places.rows < this.#reader.columns.rows) this.#places.put(place)
+      await this.#report(file, line, refused)
+      line += BigInt(lines)
+      const { rows, size } = this.#reader.columns
+      if (rows >= GROUP_ROWS || size >= GROUP_BYTES) await this.#flush()
+      this.#request.onProgress({ stage: 'read', unit: 'rows', done: this.kept + rows + this.rejected, total: null })
+    }
   }
-  if (field.input === 'date' && field.steps && typeof value === 'string') {
-    const instant = instantOfText(value, zone)
-    if (instant !== undefined) instants.set(name, instant)
-  }
-  seen[name] = decodeJson(field.shape, value, zone)
-}
 
-function malformed(raw: string, message: string): Read {
-  return { rejected: { raw: beginningOf(raw), issues: [{ path: '', code: 'malformed', message }] } }
-}
-
-const UNIT = { s: 1e6, ms: 1e3, us: 1 } as const
-
-function eventTime({ source }: ScanRequest, row: Record<string, unknown>, instants: Map<string, bigint>): bigint | undefined {
-  const { column, unit } = source.eventTime
-  const value = row[column]
-  if (value === null || value === undefined) return undefined
-  if (unit === undefined)
-    return (
-      instants.get(column) ??
-      (value instanceof Date ? fromDate(value) : typeof value === 'string' ? parseInstant(value) : undefined)
+  async #report(file: PinnedFile, first: bigint, refused: readonly RefusedLine[]): Promise<void> {
+    if (refused.length === 0) return
+    this.rejected += refused.filter(row => !row.refusedByKey).length
+    const rows = refused.map(
+      ({ line, ...row }): RejectedRow => ({ input: file.hash, path: file.path, row: first + BigInt(line), ...row }),
     )
-  if (typeof value === 'bigint') return value * BigInt(UNIT[unit])
-  const micros = Math.floor((value as number) * UNIT[unit])
-  return Number.isFinite(micros) ? BigInt(micros) : undefined
+    await this.#request.onRejected(rows)
+  }
+
+  async #flush(): Promise<void> {
+    const { columns } = this.#reader
+    if (columns.rows === 0) return
+    await this.#parquet.writeRows()
+    this.kept += columns.rows
+    columns.clear()
+    this.#places.clear()
+  }
+
+  async finish(): Promise<void> {
+    await this.#flush()
+    await this.#parquet.finish()
+  }
+
+  abandon(): Promise<void> {
+    return this.#parquet.close()
+  }
+}
+
+function longLine(beginning: Buffer): { lines: number; refused: RefusedLine[] } {
+  const issues = [{ path: '', code: 'malformed', message: TOO_LONG }]
+  return { lines: 1, refused: [{ line: 0, raw: beginningOfBytes(beginning), issues }] }
+}
+
+/** The file's lines; what of it cannot be read is its own fault, not that of who reads. */
+async function* readable(file: PinnedFile): ReturnType<typeof linesOf> {
+  try {
+    yield* linesOf(bytesOf(file))
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && /^(Z_|ZSTD_|ERR_|E[A-Z]+$)/.test(String(error.code)))
+      throw unreadable(file, error)
+    throw error
+  }
 }

@@ -1,4 +1,4 @@
-/** Text that comes in pieces, cut into rows of bounded length. */
+/** Text that comes in pieces: rows of bounded length, and blocks of whole lines. */
 
 /** What is longer is no row: without a bound a stray quote, or a file without line ends, would have to be held whole. */
 export const ROW_LIMIT = 16 * 2 ** 20
@@ -6,6 +6,8 @@ export const ROW_LIMIT = 16 * 2 ** 20
 export const TOO_LONG = `Longer than ${ROW_LIMIT / 2 ** 20} MiB`
 
 const LF = 0x0a
+
+const NOTHING = Buffer.alloc(0)
 
 /** Bytes of a row that has not ended. */
 export class Pieces {
@@ -19,9 +21,9 @@ export class Pieces {
   }
 
   /** All of them with `last`, once: none are left. */
-  take(last: Buffer): Buffer {
+  take(last: Buffer = NOTHING): Buffer {
     if (this.length === 0) return last
-    const whole = Buffer.concat([...this.#pieces, last])
+    const whole = this.#pieces.length === 1 && last.length === 0 ? this.#pieces[0]! : Buffer.concat([...this.#pieces, last])
     this.#pieces = []
     this.length = 0
     return whole
@@ -41,30 +43,53 @@ export function beginningOfBytes(bytes: Buffer): string {
   return beginningOf(bytes.subarray(0, RAW_LENGTH * 4).toString('utf8'))
 }
 
-/** Of a line that is too long only the beginning. */
-export interface Line {
+/** Whole lines, the last perhaps without its line feed; or one that is too long, of which there is the beginning. */
+export interface Block {
   bytes: Buffer
   tooLong: boolean
 }
 
+/** Lines are handed on when they are so many bytes. */
+const BLOCK_BYTES = 2 ** 20
+
 /** Only a line feed ends a line. */
-export async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncIterable<Line> {
+export async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncIterable<Block> {
+  const lines = new Pieces()
   const rest = new Pieces()
   let skips = false
-  for await (const chunk of chunks) {
+  for await (const chunk of bounded(chunks)) {
+    const first = chunk.indexOf(LF)
+    const end = first < 0 ? chunk.length : first
     let from = 0
-    while (from < chunk.length) {
-      const end = chunk.indexOf(LF, from)
-      const to = end < 0 ? chunk.length : end
-      if (!skips && rest.length + to - from > ROW_LIMIT) {
-        yield { bytes: rest.take(chunk.subarray(from, to)).subarray(0, RAW_LENGTH * 4), tooLong: true }
-        skips = true
-      }
-      if (!skips && end >= 0) yield { bytes: rest.take(chunk.subarray(from, end)), tooLong: false }
-      if (!skips && end < 0) rest.push(chunk.subarray(from))
-      if (end >= 0) skips = false
-      from = to + 1
+    if (skips) {
+      if (first < 0) continue
+      skips = false
+      from = first + 1
+    } else if (rest.length + end > ROW_LIMIT) {
+      if (lines.length > 0) yield { bytes: lines.take(), tooLong: false }
+      rest.push(chunk.subarray(0, end))
+      yield { bytes: rest.take().subarray(0, RAW_LENGTH * 4), tooLong: true }
+      skips = first < 0
+      if (skips) continue
+      from = first + 1
     }
+    const last = chunk.lastIndexOf(LF) + 1
+    if (last > from) {
+      if (rest.length > 0) lines.push(rest.take())
+      lines.push(chunk.subarray(from, last))
+      from = last
+    }
+    rest.push(chunk.subarray(from))
+    if (lines.length >= BLOCK_BYTES) yield { bytes: lines.take(), tooLong: false }
   }
-  if (rest.length > 0) yield { bytes: rest.take(Buffer.alloc(0)), tooLong: false }
+  lines.push(rest.take())
+  if (lines.length > 0) yield { bytes: lines.take(), tooLong: false }
+}
+
+/** In parts that no line of which can be too long by itself. */
+async function* bounded(chunks: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  for await (const chunk of chunks) {
+    if (chunk.length <= ROW_LIMIT) yield chunk
+    else for (let from = 0; from < chunk.length; from += ROW_LIMIT) yield chunk.subarray(from, from + ROW_LIMIT)
+  }
 }

@@ -34,10 +34,10 @@ export function read(
 
 async function readInTables(
   connection: DuckDBConnection,
-  { set, inputs, published, expected, keep }: Reading,
+  reading: Reading,
   options: ReadOptions & { scratchDir: string },
 ): Promise<ReadResult> {
-  const shape = shapeOf(set)
+  const { set, inputs } = reading
   const { rejects: run, scratchDir } = options
   const stage = run && new RejectStage({ connection, set, run, files: inputs.files, scratchDir })
   const scan = await prepareScan(connection, {
@@ -50,6 +50,20 @@ async function readInTables(
     onProgress: options.onProgress,
     signal: options.signal,
   })
+  try {
+    return await readScan(connection, reading, { scan, stage }, options)
+  } finally {
+    await scan.release()
+  }
+}
+
+async function readScan(
+  connection: DuckDBConnection,
+  { set, published, expected, keep }: Reading,
+  { scan, stage }: { scan: Scan; stage: RejectStage | undefined },
+  options: ReadOptions & { scratchDir: string },
+): Promise<ReadResult> {
+  const shape = shapeOf(set)
   const watched = async (sql: string): Promise<void> => {
     options.signal.throwIfAborted()
     await runWatched(connection, sql, share =>

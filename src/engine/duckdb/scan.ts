@@ -36,6 +36,8 @@ export interface Scan {
   rows: number
   /** Rows that were refused while the relation was prepared, beside those in it. */
   rejectedBefore: number
+  /** Removes what was written for it; its relations cannot be read any more. */
+  release: () => Promise<void>
 }
 
 export async function prepareScan(connection: DuckDBConnection, request: ScanRequest): Promise<Scan> {
@@ -63,10 +65,12 @@ export async function prepareScan(connection: DuckDBConnection, request: ScanReq
   }
   const selects = groups.map(decoded => rowsSql(request, decoded))
   let rows = 0
+  let release = async (): Promise<void> => undefined
   for (const { group } of groups) rows += await countRows(connection, group)
   const ndjson = ofFormat('ndjson')
   if (ndjson.length > 0) {
-    const loaded = await loadNdjson(connection, request, ndjson)
+    const loaded = await loadNdjson(request, ndjson)
+    release = loaded.release
     rejectedBefore += loaded.rejected
     rows += loaded.kept
     selects.push({ valid: loaded.relation, all: loaded.relation, byFile: loaded.byFile })
@@ -82,6 +86,7 @@ export async function prepareScan(connection: DuckDBConnection, request: ScanReq
     keyed: keyedSql(request),
     rows,
     rejectedBefore,
+    release,
   }
 }
 
