@@ -15,7 +15,7 @@ describe('a run says why, and plan says the same before', () => {
     ['1 file has changed: 6 cutoffs stale', project => project.put('a', csv('01-01 ada 1', '01-06 ada 3')), '01-07'],
     ['definition changed: rebuild', project => project.define({ features: "orders: count().over('3d')" }), '01-07'],
     [
-      'schema changed: rebuild',
+      'schema changed: rebuild (column `amount`: no longer min 0; column `currency` is gone)',
       project => project.define({ ...TWO_DAYS, schema: 'time: z.date(), customer: z.string(), amount: z.int()' }),
       '01-07',
     ],

@@ -260,6 +260,17 @@ describe('rows that were refused for what no fingerprint sees', () => {
     expect(await living.until('01-06')).toMatchObject({ outcome: 'unchanged', rowsRead: 0 })
   })
 
+  it('count at the cutoffs that come due afterwards, too', async () => {
+    const living = new Helped({ a: csv('01-01 ada 1', '01-02 ada -2') })
+    living.accept(1)
+    await living.until('01-04', ...ALLOWED)
+    living.accept(-5)
+    await living.replay()
+    expect(await living.until('01-04')).toMatchObject({ outcome: 'committed', version: 1 })
+    expect(await living.until('01-08')).toMatchObject({ outcome: 'committed', version: 2, rowsRead: 0 })
+    expect(await living.rows()).toEqual(await living.truth('--until', '2026-01-08T00:00:00Z'))
+  })
+
   it('replace what a row key chose before', async () => {
     const keyed = { source: "zone: 'UTC', rowKey: ['customer']," }
     const living = await helped({ a: csv('01-01 ada 1', '01-04 ada -2'), b: csv('01-02 ada 3') }, keyed)
@@ -294,6 +305,8 @@ describe('rows that a key refused', () => {
     expect(await living.run()).toMatchObject({ outcome: 'committed', version: 1 })
     expect(await living.rows()).toEqual(await living.truth())
     expect(await living.run()).toMatchObject({ outcome: 'unchanged' })
+    living.define({ name: 'another', schema: KEY.replace('.transform(text => named(text)).pipe(z.string().nullable())', '') })
+    expect((await living.replay()).groups).toMatchObject([{ rows: 1, passing: 0, unseen: [{ why: 'no feature set', rows: 1 }] }])
   })
 })
 

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { FeatureSet } from '../src/domain/featureSet.ts'
 import type { ObjectStore } from '../src/domain/objectStore.ts'
+import { REJECTED_COLUMNS } from '../src/domain/rejectedRows.ts'
 import { parseInstant } from '../src/domain/time.ts'
 import { loadDefinitions } from '../src/registry.ts'
 import type { Replay } from '../src/run/replayRejected.ts'
@@ -64,7 +65,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 )
 
 describe('a chain of runs and replays', () => {
-  it('ends with the rows of one run of everything', { timeout: 120_000 }, async () => {
+  it('ends with the rows of one run of everything', { timeout: 600_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 9 }), fc.constantFrom(0, 1), async (steps, which) => {
         const cwd = project({ 'data/0.csv': csv('01-01 ada 1', '01-02 ada -2', '01-03 bob -4', '01-03 bob 2') })
@@ -92,15 +93,49 @@ describe('a chain of runs and replays', () => {
         day += 20
         await parts.run(set, { until: midnight(day) })
         expect((await replayRejected([set], parts, QUIET)).files).toEqual([])
-        expect(await parts.run(set, { until: midnight(day) })).toMatchObject({ outcome: 'unchanged', rowsRead: 0 })
+        expect(await parts.run(set, { until: midnight(day) })).toMatchObject({ outcome: 'unchanged' })
         const anew = inProcess(scratch('anew'))
         await anew.run(set, { until: midnight(day) })
         expect(await parts.rows(set)).toEqual(await anew.rows(set))
         for (const one of [parts, anew]) await one.close()
       }),
-      { numRuns: cases(6, 80) },
+      { numRuns: cases(5, 30) },
     )
   })
+})
+
+it('adds its column to the refused rows of an older release', async () => {
+  const cwd = project({ 'data/a.csv': csv('01-01 ada 1', '01-02 ada -2') })
+  const parts = inProcess(scratch('older'))
+  const columns = REJECTED_COLUMNS.slice(0, -1)
+  const writer = await parts.engine.writeRows(columns)
+  await writer.write({ rows: 1, columns: columns.map(({ type }) => [type.kind === 'string' ? 'old' : 7n]) })
+  const table = parts.store.table('rejected/orders')
+  const change = { operation: 'append', remove: [], lineage: {}, isolation: 'append' as const }
+  await table.commit({ ...change, base: undefined, schema: { columns }, add: await writer.finish() })
+  const [set] = await setsAt(cwd, 1)
+  await parts.run(set!, { until: midnight(20) })
+  const snapshot = (await table.snapshot('latest'))!
+  expect(snapshot.columns).toEqual(REJECTED_COLUMNS)
+  const query = {
+    paths: await table.localPaths(snapshot.files),
+    columns: snapshot.columns,
+    select: ['row', 'replays'],
+    orderBy: ['row'],
+  }
+  const batches = []
+  for await (const batch of parts.engine.query(query)) batches.push(batch.columns)
+  expect(batches).toEqual([
+    [
+      [2n, 7n],
+      [0n, null],
+    ],
+  ])
+  expect((await replayRejected([(await setsAt(cwd, -5))[0]!], parts, QUIET)).groups).toMatchObject([
+    { reason: 'amount: Invalid input', marked: 1 },
+    { reason: 'old', unseen: [{ path: 'old', why: 'gone' }] },
+  ])
+  await parts.close()
 })
 
 describe('a replay whose store fails it', () => {

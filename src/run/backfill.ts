@@ -36,13 +36,13 @@ export async function* backfill(
 ): AsyncIterable<RunResult & { chunk: CutoffRange }> {
   const { to, chunk: wanted, ...rest } = options
   const table = parts.store.table(`features/${set.name}`)
-  const same = await requireSameDefinition(set, parts)
+  await requireSameDefinition(set, parts)
   const until = parts.now()
   const from = gridCeil(set, options.from)
   const end = least(gridCeil(set, to), dueCutoff(set, until) + set.every)
   const chunk = gridCeil({ ...set, offset: 0n }, wanted ?? greatest(longestWindow(set), DAY))
   const request = { from: formatInstant(from), to: formatInstant(gridCeil(set, to)) }
-  const done = await resumedAt(same, table, request, from)
+  const done = await resumedAt(set, table, request, from)
   const begin = done > from ? await provenThrough(set, parts, { from, to: done }) : from
   // Once a commit says how far the range has come another must say that it is done, or the same range would go on there for ever.
   let isBegun = done > from
@@ -63,13 +63,10 @@ export async function* backfill(
 const least = (a: bigint, b: bigint): bigint => (a < b ? a : b)
 const greatest = (a: bigint, b: bigint): bigint => (a > b ? a : b)
 
-/** Answers the fingerprints of the definition: that of the latest version may be another that means the same. */
-async function requireSameDefinition(set: FeatureSet, parts: Parts): Promise<Set<string>> {
+async function requireSameDefinition(set: FeatureSet, parts: Parts): Promise<void> {
   const { latest, content, basis } = await groundOf(set, parts, false)
   const lineage = lineageOf(latest?.lineage)
-  if (!lineage || (content === latest && !basis.restored)) {
-    return new Set([set.fingerprint, ...(lineage ? [lineage.definition.fingerprint] : [])])
-  }
+  if (!lineage || (content === latest && !basis.restored)) return
   throw new DefinitionError(
     'definition.changed',
     `\`${set.name}\`: the definition is another than that of the latest version, so its rows cannot be mixed`,
@@ -81,15 +78,10 @@ async function requireSameDefinition(set: FeatureSet, parts: Parts): Promise<Set
 const LOOKED_THROUGH = 1000
 
 /** Where an interrupted backfill of the same range has got to. */
-async function resumedAt(
-  same: ReadonlySet<string>,
-  table: Table,
-  request: { from: string; to: string },
-  from: Instant,
-): Promise<Instant> {
+async function resumedAt(set: FeatureSet, table: Table, request: { from: string; to: string }, from: Instant): Promise<Instant> {
   for await (const { operation, lineage: recorded } of table.history(LOOKED_THROUGH)) {
     const lineage = lineageOf(recorded)
-    if (operation === 'rebuild' || !lineage || !same.has(lineage.definition.fingerprint)) return from
+    if (operation === 'rebuild' || lineage?.definition.fingerprint !== set.fingerprint) return from
     const { backfill: before } = lineage
     if (before?.from !== request.from || before.to !== request.to) continue
     // A finished one is begun again.

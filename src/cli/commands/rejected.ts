@@ -39,7 +39,7 @@ export async function rejected({ app: build, args, flags }: CommandContext): Pro
     paths: await table.localPaths(snapshot.files),
     columns: REJECTED_COLUMNS,
     select: SHOWN,
-    orderBy: ['path', 'row', 'input', 'rejected_at'],
+    orderBy: ['path', 'row', 'input', 'replays', 'rejected_at'],
   }
   const limit = limitFlag(flags.limit)
   const isAccepted = await acceptedSince(app, name)
