@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { linkFlights } from '../scripts/data.ts'
 import { checkColumns } from './jobs/checkColumns.ts'
+import { checkRows } from './jobs/checkRows.ts'
 import { daily } from './jobs/daily.ts'
 import { job1 } from './jobs/job1.ts'
 import { large } from './jobs/large.ts'
@@ -14,7 +15,17 @@ import { WORK } from './setting.ts'
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '3' }, only: { type: 'string' } } })
 const rounds = Number(values.rounds)
-const jobs: Record<string, (rounds: number) => Promise<void>> = { job1, large, start, daily, late, log, workers, checkColumns }
+const jobs: Record<string, (rounds: number) => Promise<void>> = {
+  job1,
+  large,
+  start,
+  daily,
+  late,
+  log,
+  workers,
+  checkColumns,
+  checkRows,
+}
 mkdirSync(WORK, { recursive: true })
 await linkFlights()
 for (const [name, job] of Object.entries(jobs)) if (values.only === undefined || values.only === name) await job(rounds)
