@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { linkFlights } from '../scripts/data.ts'
 import { checkColumns } from './jobs/checkColumns.ts'
+import { checkRows } from './jobs/checkRows.ts'
 import { daily } from './jobs/daily.ts'
 import { job1 } from './jobs/job1.ts'
 import { large } from './jobs/large.ts'
@@ -24,6 +25,7 @@ const jobs: Record<string, (rounds: number) => Promise<void>> = {
   log,
   workers,
   checkColumns,
+  checkRows,
   rejects,
 }
 mkdirSync(WORK, { recursive: true })

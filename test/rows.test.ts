@@ -1,8 +1,8 @@
 /** Rows of JSON: whatever a line holds, the verdict and the values are those of JSON.parse and zod. */
+import { isUtf8 } from 'node:buffer'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import type { RowSchema } from '../src/domain/schema.ts'
 import { RowReader } from '../src/rows/rowReader.ts'
 import { expectedRow, readRows, schemaOf } from './kit/rows.ts'
 import { cases } from './kit/scratch.ts'
@@ -110,7 +110,7 @@ const INSTANTS =
   `2026-01-05T12:00:00Z 2026-01-05T12:00:00.123Z 2026-01-05T12:00:00.123456789Z 2026-01-05T12:00:00+02:00 2026-01-05T12:00Z
   2016-12-31T23:59:60Z 2025-02-29T00:00:00Z 2024-02-29T00:00:00Z 0000-01-01T00:00:00Z 0001-01-01T00:00:00Z 9999-12-31T23:59:59.999999Z
   9999-12-31T23:59:59-01:00 0001-01-01T00:00:00+01:00 1969-12-31T23:59:59.999999Z 2026-01-05T24:00:00Z 2026-01-05 2026-01-05T12:00:00
-  2026-01-05t12:00:00z 2029-12-31T23:59:59.9999999Z 2030-01-01T00:00:00.123456Z 1999-12-31T23:59:59.999999Z 2026-13-01T00:00:00Z
+  2026-01-05t12:00:00z 2026-01-05T12:00:00.000500Z 2029-12-31T23:59:59.9999999Z 2030-01-01T00:00:00.123456Z 1999-12-31T23:59:59.999999Z 2026-13-01T00:00:00Z
   2026-01-05T12:00:00+24:00 2026-01-05T12:00:00.Z 2026-01-05T12:00:00.1234567890Z 12026-01-05T12:00:00Z 2026-01-05T12:0:00Z`.split(
     /\s+/,
   )
@@ -152,6 +152,9 @@ const OTHERS = [
   ...[deep(300, '{"a":', '}'), '[1 2]', '[', '}'],
 ]
 
+const TEXTS = [...NUMBERS, ...STRINGS, ...RAW_STRINGS, ...INSTANTS.map(text => `"${text}"`), ...OTHERS]
+const TIME = '"time":"2026-01-05T12:00:00Z"'
+
 const anything = fc.oneof(
   ...[NUMBERS, STRINGS, INSTANTS.map(text => `"${text}"`), RAW_STRINGS, OTHERS].map(texts => fc.constantFrom(...texts)),
   fc.double().map(value => JSON.stringify(value)),
@@ -161,9 +164,9 @@ const anything = fc.oneof(
 
 /** Values of which a schema accepts most. */
 function likely(schema: z.ZodType, name: string): fc.Arbitrary<string> {
-  const good = [...NUMBERS, ...STRINGS, ...INSTANTS.map(text => `"${text}"`), ...OTHERS].filter(text => {
-    const row = schemaOf(z.object({ time: z.iso.datetime(), [name]: schema }))
-    const line = `{"time":"2026-01-05T12:00:00Z",${JSON.stringify(name)}:${text}}`
+  const row = schemaOf(z.object({ time: z.iso.datetime(), [name]: schema }))
+  const good = TEXTS.filter(text => {
+    const line = `{${TIME},${JSON.stringify(name)}:${text}}`
     return 'values' in (expectedRow(row, line, undefined) ?? {})
   })
   return good.length === 0 ? anything : fc.constantFrom(...good)
@@ -252,40 +255,208 @@ const table = fc
     })
   })
 
-describe('rows of JSON', () => {
-  it('are judged and changed as JSON.parse and zod do', async () => {
-    await fc.assert(
-      fc.asyncProperty(table, async ({ schema, zone, lines }) => {
-        const read = schemaOf(schema)
-        const texts = lines.map(textOf).map(text => text.replaceAll('\n', ' '))
-        const bytes = Buffer.from(texts.join('\n'))
-        const expected = bytes
-          .toString()
-          .split('\n')
-          .map(text => expectedRow(read, text, zone))
-        const { kept, rejected } = await readRows(read, bytes, zone === undefined ? {} : { zone })
-        const values = expected.flatMap(row => (row && 'values' in row ? [row.values] : []))
-        const issues = expected.flatMap((row, at) =>
-          row && 'issues' in row ? [{ row: BigInt(at + 1), issues: row.issues }] : [],
-        )
-        expect(
-          rejected.map(row => ({
-            row: row.row,
-            issues: row.issues.filter(({ code }) => code !== 'no_offset').map(({ path, code }) => ({ path, code })),
-          })),
-        ).toEqual(issues)
-        expect(kept).toEqual(values)
-      }),
-      { numRuns: cases(230, 2300) },
+/** Reads the lines, and compares with what they are by JSON.parse and zod alone. */
+async function compare(object: z.ZodType, lines: readonly (string | Buffer)[], zone?: string): Promise<void> {
+  const schema = schemaOf(object)
+  const expected = lines.map(line => {
+    if (typeof line === 'string') return expectedRow(schema, line, zone)
+    return isUtf8(line) ? expectedRow(schema, String(line), zone) : { issues: [{ path: '', code: 'malformed' }] }
+  })
+  const bytes = Buffer.concat(lines.flatMap(line => [Buffer.from(line), Buffer.from('\n')]))
+  const { kept, rejected } = await readRows(schema, bytes, zone === undefined ? {} : { zone })
+  const issues = rejected.map(row => ({
+    row: row.row,
+    issues: row.issues.filter(({ code }) => code !== 'no_offset').map(({ path, code }) => ({ path, code })),
+  }))
+  expect(issues).toEqual(
+    expected.flatMap((row, at) => (row && 'issues' in row ? [{ row: BigInt(at + 1), issues: row.issues }] : [])),
+  )
+  expect(kept).toEqual(expected.flatMap(row => (row && 'values' in row ? [row.values] : [])))
+}
+
+describe('rows of JSON are judged and changed as JSON.parse and zod do', () => {
+  it.each(Object.entries(COLUMNS))('whatever stands in a column: %s', async (name, schema) => {
+    const key = JSON.stringify(name)
+    const lines = TEXTS.flatMap(text => [`{${TIME},${key}:${text}}`, `{${key}: ${text} ,${TIME}}`, `{${TIME}}`])
+    await compare(z.object({ time: z.iso.datetime(), [name]: schema }), lines)
+  })
+
+  it.each(TIMES)('whatever stands in the event time', async time => {
+    const lines = TEXTS.flatMap(text => [`{"time":${text}}`, `{"a":1,"time": ${text} }`])
+    await compare(z.object({ time }), lines)
+    await compare(z.object({ time }), lines, 'Europe/Berlin')
+  })
+
+  it.each(KINDS)('whatever else a line holds', async kind => {
+    const good = `{${TIME},"a":1,"b":"x"}`
+    const lines: (string | Buffer)[] = [
+      ...STRANGE.flatMap(strange => [`{${strange},${TIME},"a":1,"b":"x"}`, `{${TIME},"a":1,"b":"x", ${strange}}`, good]),
+      ...[
+        `{"a":1,"a":2,${TIME},"b":"x"}`,
+        `{${TIME},"a":1,"b":"x",${TIME}}`,
+        `{${TIME},"a":1,"b":"x","b":"y"}`,
+        `{"a":1,"b":"x"}`,
+      ],
+      ...[`{"b":"x","a":1,${TIME}}`, `{ ${TIME} , "a" : 1 , "b" : "x" }`, `\t{${TIME},"a":1,"b":"x"}\r`, `${good} `, `${good},`],
+      ...[
+        `${good}${good}`,
+        `${good}x`,
+        `${good}\u00a0`,
+        `\ufeff${good}`,
+        `\ufeff\ufeff${good}`,
+        '\ufeff',
+        '',
+        '  \t\r',
+        '\u00a0',
+        '{}',
+        '[]',
+      ],
+      ...[
+        'null',
+        '1',
+        '"x"',
+        '{',
+        '}',
+        `[${good}]`,
+        good.slice(0, -1),
+        good.slice(0, 20),
+        `{${TIME},"a":1,"b":"x",}`,
+        `{,${TIME}}`,
+      ],
+      ...[
+        `{${TIME},"a":1,,"b":"x"}`,
+        `{${TIME} "a":1,"b":"x"}`,
+        `{${TIME},"a" 1,"b":"x"}`,
+        `{${TIME},"a":1 "b":"x"}`,
+        `{${TIME},a:1}`,
+      ],
+      ...[`{${TIME},"a":1,"b":"x"}//`, `{${TIME},"a":1,"B":"x"}`, `{${TIME},"A":1,"b":"x"}`, `{${TIME},"a":1,"b":"x" "c":1}`],
+      ...[
+        `{${TIME},"a":1,"b":"${'y'.repeat(100_000)}"}`,
+        `{${' '.repeat(3000)}${TIME},"a":1,"b":"x"}`,
+        `{${TIME},"\\u0061":1,"b":"x"}`,
+      ],
+      ...[
+        `{${TIME},"a":1,"b":"\u0001"}`,
+        `{${TIME},"a":1,"b":"\u001f"}`,
+        `{${TIME},"a":1,"b":"ab\u0000cd"}`,
+        `{${TIME},"a\u0000":1}`,
+      ],
+      // Invalid UTF-8: cut short, overlong, surrogates, beyond U+10FFFF.
+      ...[[0xc3], [0xc0, 0xaf], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xff]].map(bytes =>
+        Buffer.concat([Buffer.from(`{${TIME},"a":1,"b":"`), Buffer.from(bytes), Buffer.from('"}')]),
+      ),
+      good,
+    ]
+    await compare(kind({ time: z.iso.datetime(), a: z.int(), b: z.string() }), lines)
+    // Without what is no UTF-8 at all, every line is looked at with its neighbours.
+    await compare(
+      kind({ time: z.iso.datetime(), a: z.int(), b: z.string() }),
+      lines.filter(line => typeof line === 'string'),
     )
   })
+
+  it('in any order and company', async () => {
+    await fc.assert(
+      fc.asyncProperty(table, ({ schema, zone, lines }) =>
+        compare(
+          schema,
+          lines.map(textOf).map(text => text.replaceAll('\n', ' ').toWellFormed()),
+          zone,
+        ),
+      ),
+      { numRuns: cases(230, 2300, 10_000) },
+    )
+  }, 3_600_000)
 })
 
 /** How many of the lines are read without zod. */
-function fastRows(schema: RowSchema, lines: readonly string[]): number {
-  const roles = { zone: undefined, eventTime: { column: 'time', unit: undefined }, knownTime: undefined, keys: [] }
-  const reader = new RowReader(schema, roles)
+function fastRows(object: z.ZodType, lines: readonly string[], keys: readonly string[] = []): number {
+  const roles = { zone: undefined, eventTime: { column: 'time', unit: undefined }, knownTime: undefined, keys }
+  const reader = new RowReader(schemaOf(object), roles)
   reader.open(new Map(), () => ({}))
   reader.read(Buffer.from(lines.join('\n')))
   return reader.fastRows
 }
+
+describe('a row is read without zod', () => {
+  const VALUES: Record<string, string[]> = {
+    text: ['""', '"a"', '"\u{1f600}"', '"\\n\\u00e9\\ud83d\\ude00"', `"${'x'.repeat(100)}"`],
+    textNull: ['null', '"a"'],
+    textOptional: ['null'],
+    textDefault: ['null', '"a"'],
+    textBounds: ['"ab"', '"\u{1f600}\u{1f600}"'],
+    code: ['"EUR"', '"EUR"'],
+    global: ['"ba"', '"ba"'],
+    trimmed: ['" a "', '" a "', '"\u00a0b"'],
+    upper: ['"\u00df"'],
+    choice: ['"a"', '"\u{1f600}"'],
+    number: ['0', '-0', '1.5', '-12.25', '1e3', '0.1234567890123456', '123456789012345678e-3', '5e-324'],
+    multiple: ['0.07', '2.03'],
+    literal: ['2.5'],
+    float: ['0.1'],
+    int: ['9007199254740991', '-9007199254740991', '-0', '1.0', '1e2'],
+    int32: ['-2147483648', '2147483647'],
+    uint32: ['4294967295'],
+    bigint: ['9223372036854775807', '-9223372036854775807', '1234567890123456', '-1'],
+    int64: ['9223372036854775807', '-5'],
+    uint64: ['18446744073709551615'],
+    flag: ['true', 'false'],
+    date: ['"2026-01-05T12:00:00.123456Z"', '"2026-01-05 12:00+02"', '1735689600123'],
+    dateBounds: ['"2026-01-05T12:00:00Z"', 'null'],
+    refined: ['"ab"'],
+    nested: ['{"a":1,"b":9007199254740993}'],
+    any: ['[1,{"a":null}]'],
+  }
+
+  it.each(Object.entries(VALUES))('of %s', (name, values) => {
+    const lines = values.map(value => `{${TIME},"${name}":${value}}`)
+    expect(fastRows(z.object({ time: z.iso.datetime(), [name]: COLUMNS[name]! }), lines)).toBe(values.length)
+  })
+
+  const SCHEMA = z.object({ time: z.coerce.date(), a: z.int().optional(), b: z.string().default('x') })
+
+  it('in whatever order and spacing, with columns left out and others added', () => {
+    const lines = [
+      ...[`{${TIME},"a":1,"b":"x"}`, `{"b": "x", ${TIME}, "a": 1}`, `{ ${TIME} }\r`, `{"c":[1,{"d":"\\n"}],${TIME},"":2}`],
+      ...['{"a":1,"time":"2026-01-05T12:00:00.5+01:00"}', `\t{"b":"y","a":2,${TIME}}`, `{"toString":1,${TIME}}`],
+    ]
+    expect(fastRows(SCHEMA, lines)).toBe(lines.length)
+  })
+
+  it('only where that is certain', () => {
+    const lines = [
+      ...[
+        `{${TIME},"a":1,"a":1}`,
+        `{${TIME},"\\u0061":1}`,
+        `{${TIME},"__proto__":1}`,
+        `{${TIME},"a":"1"}`,
+        `{${TIME},"b":"\\ud800"}`,
+      ],
+      ...[
+        `{${TIME},"b":"\\u0000"}`,
+        `{${TIME},"a":9007199254740993}`,
+        '{"time":"0000-01-01T00:00:00Z"}',
+        `{${TIME},"a":01}`,
+        `{"a":1}`,
+      ],
+    ]
+    expect(fastRows(SCHEMA, lines)).toBe(0)
+    expect(fastRows(SCHEMA, [`{${TIME},"a":null}`], ['a'])).toBe(0)
+    expect(fastRows(SCHEMA.strict(), [`{${TIME},"c":1}`, `{${TIME},"a":1}`])).toBe(1)
+    expect(
+      fastRows(
+        SCHEMA.refine(() => true),
+        [`{${TIME}}`],
+      ),
+    ).toBe(0)
+  })
+
+  it('is tried less where most rows need zod, and again later', () => {
+    const bad = Array.from({ length: 100_000 }, () => `{${TIME},"a":"1"}`)
+    const good = Array.from({ length: 150_000 }, () => `{${TIME},"a":1}`)
+    const fast = fastRows(SCHEMA, [...bad, ...good])
+    expect(fast).toBeGreaterThan(80_000)
+    expect(fast).toBeLessThan(150_000)
+  })
+})

@@ -93,14 +93,10 @@ export class Keys {
     const input = this.#input
     const { bytes } = input
     p = input.skipSpace(p)
-    if (isStart) {
-      if (bytes[p] !== 0x7b) return undefined
-      p = input.skipSpace(p + 1)
-    } else if (bytes[p] === 0x2c) {
-      p = input.skipSpace(p + 1)
-      if (bytes[p] !== 0x22) return undefined
-    }
-    if (bytes[p] === 0x7d) {
+    const mayEnd = isStart || bytes[p] === 0x7d
+    if (isStart ? bytes[p] !== 0x7b : bytes[p] !== 0x2c && !mayEnd) return undefined
+    if (isStart || !mayEnd) p = input.skipSpace(p + 1)
+    if (mayEnd && bytes[p] === 0x7d) {
       p = input.skipSpace(p + 1)
       return bytes[p] === LF ? { key: undefined, to: p + 1 } : undefined
     }

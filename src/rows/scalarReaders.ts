@@ -21,8 +21,9 @@ type NumberColumn = ColumnBuilder & Pick<DoubleColumn, 'put'>
 export class NumberReader extends FieldReader {
   readonly #column: NumberColumn
   readonly #rule: NumberRule
-  /** What the column holds: integers of so many bits, or any number. */
-  readonly #bound: number | undefined
+  /** What a column of integers holds. */
+  readonly #most: number | undefined
+  readonly #least: number
   readonly #isLong: boolean
   readonly #isFloat: boolean
 
@@ -33,7 +34,8 @@ export class NumberReader extends FieldReader {
     const { kind } = field.type
     this.#isLong = kind === 'int64'
     this.#isFloat = kind === 'float'
-    this.#bound = kind === 'int32' ? 2 ** 31 : kind === 'int64' ? 2 ** 53 : undefined
+    this.#most = kind === 'int32' ? 2 ** 31 - 1 : kind === 'int64' ? Number.MAX_SAFE_INTEGER : undefined
+    this.#least = kind === 'int32' ? -(2 ** 31) : Number.MIN_SAFE_INTEGER
   }
 
   read(p: number): number {
@@ -46,10 +48,9 @@ export class NumberReader extends FieldReader {
       // Such an integer is shown to zod as a bigint.
       if (!Number.isSafeInteger(value)) return -1
     }
-    // Numbers are finite to zod. -1: -2^31 has a place, and -2^53 has none.
+    // Numbers are finite to zod.
     if (!(value - value === 0) || !this.#rule(value)) return -1
-    const bound = this.#bound
-    if (bound !== undefined && !(Number.isInteger(value) && value < bound && value > -bound)) return -1
+    if (this.#most !== undefined && !(Number.isInteger(value) && value <= this.#most && value >= this.#least)) return -1
     if (this.role.times.length > 0 && !putTime(this.role.times, this.#instant(value))) return -1
     this.#column.put(value)
     return end
