@@ -1,0 +1,18 @@
+/** What a generated column is. */
+import type fc from 'fast-check'
+import type { InputShape } from '../../src/domain/schema.ts'
+import type { Sample } from './zodSamples.ts'
+
+export interface Column {
+  /** The schema's text in TypeScript: what a message shows is what was tried. */
+  source: string
+  /** What the schema wants to be given, as an author would say it. */
+  wants: InputShape
+  samples: fc.Arbitrary<Sample>
+  /** Source text of values that the schema may give out. */
+  outputs: string[]
+}
+
+export const wants = (kind: 'boolean' | 'number' | 'bigint' | 'string' | 'date'): InputShape => ({ kind })
+export const coerced = (kind: 'boolean' | 'number' | 'bigint' | 'string' | 'date'): InputShape => ({ kind, coerce: true })
+export const ANYTHING: InputShape = { kind: 'any' }
