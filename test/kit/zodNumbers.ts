@@ -73,7 +73,7 @@ const numbers: fc.Arbitrary<Column> = fc
       fc.constantFrom('1.0', '-0.0', '1e2', '1e19', '9007199254740993', '1e-400').map(text => new Raw(text)),
     )
     const source = `${base}${checks.map(check => check.source).join('')}`
-    return { source, wants: wants('number'), samples: mixed(aimed, 12), outputs: ['0', '1', '-3', '0.5', '2 ** 53'] }
+    return { source, wants: wants('number'), samples: mixed(aimed, 12), outputs: ['0', '1', '-3', '0.5'] }
   })
 
 const bigints: fc.Arbitrary<Column> = fc

@@ -2,10 +2,11 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
-import type { RejectedRow } from '../../src/domain/engine.ts'
-import type { InputShape, RowSchema } from '../../src/domain/schema.ts'
+import type { FeatureSet } from '../../src/domain/featureSet.ts'
+import type { InputShape, Issue, RowSchema } from '../../src/domain/schema.ts'
 import type { FileFormat, SourceDefinition } from '../../src/domain/source.ts'
-import { readRejected } from '../../src/engine/duckdb/rejects.ts'
+import { RejectStage } from '../../src/engine/duckdb/rejectStage.ts'
+import { stageRejects } from '../../src/engine/duckdb/rejects.ts'
 import { prepareScan } from '../../src/engine/duckdb/scan.ts'
 import { pinned } from './computing.ts'
 import type { Random } from './random.ts'
@@ -100,7 +101,6 @@ interface Scanned {
 }
 
 async function scanned(schema: RowSchema, format: FileFormat, path: string, { connection, folder }: ProofOptions): Promise<Scanned> {
-  const refused: RejectedRow[] = []
   const source: SourceDefinition = {
     kind: 'objects',
     name: 'tried',
@@ -113,6 +113,9 @@ async function scanned(schema: RowSchema, format: FileFormat, path: string, { co
     csv: { delimiter: ',', quote: '"', header: true, nullText: '', encoding: 'utf-8' },
   }
   const got: Scanned = { refused: new Map(), accepted: new Map() }
+  // Of a set the stage wants no more than its source.
+  const set = { name: 'tried', source } as FeatureSet
+  const stage = new RejectStage({ connection, set, run: { id: 'tried', startedAt: 0n }, scratchDir: folder })
   try {
     const scan = await prepareScan(connection, {
       source,
@@ -120,7 +123,7 @@ async function scanned(schema: RowSchema, format: FileFormat, path: string, { co
       keys: [],
       setName: 'tried',
       scratchDir: folder,
-      onRejected: async rows => void refused.push(...rows),
+      onRejected: rows => stage.add(rows),
       onProgress: () => {},
       signal: new AbortController().signal,
     })
@@ -131,13 +134,19 @@ async function scanned(schema: RowSchema, format: FileFormat, path: string, { co
       const values = row.map((cell, at) => plain(schema.fields[at]!.type.kind, cell))
       got.accepted.set(Number(values[place]), values)
     }
-    if (got.accepted.size < scan.rows) await readRejected(connection, scan)
+    if (got.accepted.size < scan.rows) await stageRejects(connection, scan, stage)
+    for (const { localPath } of (await stage.finish()).files) {
+      const refused = await connection.runAndReadAll(`SELECT row, issues FROM read_parquet('${localPath}')`)
+      for (const [row, issues] of refused.getRows()) got.refused.set(Number(row) - 1, wordsOf(JSON.parse(String(issues)) as Issue[]))
+      rmSync(localPath)
+    }
   } catch (error) {
     return { ...got, error: (error as Error).message }
   }
-  for (const { row, issues } of refused) got.refused.set(Number(row) - 1, issues.map(({ path, code }) => `${path}: ${code}`).sort())
   return got
 }
+
+const wordsOf = (issues: readonly Issue[]): string[] => issues.map(({ path, code }) => `${path}: ${code}`).sort()
 
 /** With a letter before each text: without it the client drops a mark at its beginning. */
 const selected = (kind: string, sql: string): string =>
