@@ -73,7 +73,7 @@ const numbers: fc.Arbitrary<Column> = fc
       fc.constantFrom('1.0', '-0.0', '1e2', '1e19', '9007199254740993', '1e-400').map(text => new Raw(text)),
     )
     const source = `${base}${checks.map(check => check.source).join('')}`
-    return { source, wants: wants('number'), samples: mixed(aimed, 12), outputs: ['0', '1', '-3', '0.5'] }
+    return { source, wants: wants('number'), samples: mixed(aimed, 12), outputs: ['0', '1', '-3', ...(/int|safe/.test(source) ? [] : ['0.5'])] }
   })
 
 const bigints: fc.Arbitrary<Column> = fc
@@ -99,7 +99,7 @@ const bigints: fc.Arbitrary<Column> = fc
         fc.constantFrom('1.0', '1e2', '1.5', '-0', '1e18', '1e19', '123456789012345678901234567890').map(text => new Raw(text)),
       ),
     ),
-    outputs: ['0n', '6n', '-1n', '9007199254740993n'],
+    outputs: ['0n', '6n', '9007199254740993n', ...(base === 'z.uint64()' ? [] : ['-1n'])],
   }))
 
 const booleans: fc.Arbitrary<Column> = fc.constantFrom('z.boolean()', 'z.boolean().refine(value => value)').map(source => ({
