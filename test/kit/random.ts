@@ -19,7 +19,7 @@ export function seeded(): Random {
 }
 
 /** The generator `mulberry32`. */
-function random(seed: number): Random {
+export function random(seed: number): Random {
   let state = seed | 0
   const next = (): number => {
     state = (state + 0x6d2b79f5) | 0

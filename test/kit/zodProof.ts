@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { FeatureSet } from '../../src/domain/featureSet.ts'
+import type { RejectedRow } from '../../src/domain/rejectedRows.ts'
 import type { InputShape, Issue, RowSchema } from '../../src/domain/schema.ts'
 import type { FileFormat, SourceDefinition } from '../../src/domain/source.ts'
 import { RejectStage } from '../../src/engine/duckdb/rejectStage.ts'
@@ -113,9 +114,7 @@ async function scanned(schema: RowSchema, format: FileFormat, path: string, { co
     csv: { delimiter: ',', quote: '"', header: true, nullText: '', encoding: 'utf-8' },
   }
   const got: Scanned = { refused: new Map(), accepted: new Map() }
-  // Of a set the stage wants no more than its source.
-  const set = { name: 'tried', source } as FeatureSet
-  const stage = new RejectStage({ connection, set, run: { id: 'tried', startedAt: 0n }, scratchDir: folder })
+  const refusals = new Refusals(connection, source)
   try {
     const scan = await prepareScan(connection, {
       source,
@@ -123,7 +122,7 @@ async function scanned(schema: RowSchema, format: FileFormat, path: string, { co
       keys: [],
       setName: 'tried',
       scratchDir: folder,
-      onRejected: rows => stage.add(rows),
+      onRejected: rows => refusals.add(rows),
       onProgress: () => {},
       signal: new AbortController().signal,
     })
@@ -134,16 +133,40 @@ async function scanned(schema: RowSchema, format: FileFormat, path: string, { co
       const values = row.map((cell, at) => plain(schema.fields[at]!.type.kind, cell))
       got.accepted.set(Number(values[place]), values)
     }
-    if (got.accepted.size < scan.rows) await stageRejects(connection, scan, stage)
-    for (const { localPath } of (await stage.finish()).files) {
-      const refused = await connection.runAndReadAll(`SELECT row, issues FROM read_parquet('${localPath}')`)
-      for (const [row, issues] of refused.getRows()) got.refused.set(Number(row) - 1, wordsOf(JSON.parse(String(issues)) as Issue[]))
-      rmSync(localPath)
-    }
+    if (got.accepted.size < scan.rows) await stageRejects(connection, scan, refusals)
   } catch (error) {
     return { ...got, error: (error as Error).message }
   }
+  for (const [row, issues] of refusals.found) got.refused.set(row - 1, issues)
   return got
+}
+
+/** The rows that a scan refuses, kept as they are told of instead of in files. */
+class Refusals extends RejectStage {
+  readonly found: [row: number, issues: string[]][] = []
+  readonly #words: string[][] = []
+  readonly #connection: DuckDBConnection
+
+  constructor(connection: DuckDBConnection, source: SourceDefinition) {
+    // Of a set the stage wants no more than its source.
+    super({ connection, set: { name: 'tried', source } as FeatureSet, run: { id: 'tried', startedAt: 0n }, scratchDir: '' })
+    this.#connection = connection
+  }
+
+  override async add(rows: readonly RejectedRow[]): Promise<void> {
+    for (const { row, issues } of rows) this.found.push([Number(row), wordsOf(issues)])
+  }
+
+  override issueId(issues: readonly Issue[], byKey: boolean): number {
+    const id = super.issueId(issues, byKey)
+    this.#words[id] = wordsOf(issues)
+    return id
+  }
+
+  override async addQuery(sql: string): Promise<void> {
+    const reader = await this.#connection.runAndReadAll(`SELECT row, issue FROM (${sql})`)
+    for (const [row, issue] of reader.getRows()) this.found.push([Number(row), this.#words[Number(issue)]!])
+  }
 }
 
 const wordsOf = (issues: readonly Issue[]): string[] => issues.map(({ path, code }) => `${path}: ${code}`).sort()
