@@ -16,3 +16,8 @@ export interface Column {
 export const wants = (kind: 'boolean' | 'number' | 'bigint' | 'string' | 'date'): InputShape => ({ kind })
 export const coerced = (kind: 'boolean' | 'number' | 'bigint' | 'string' | 'date'): InputShape => ({ kind, coerce: true })
 export const ANYTHING: InputShape = { kind: 'any' }
+
+/** A union of objects, told apart by the text of one member: which of the options a value is to be. */
+export type TaggedShape = InputShape & { kind: 'union'; tag: { member: string; options: Record<string, number> } }
+
+export const isTagged = (shape: InputShape): shape is TaggedShape => 'tag' in shape

@@ -1,7 +1,7 @@
 /** Columns of several types, of nested values, and of values that a schema makes of others. */
 import fc from 'fast-check'
 import type { InputShape } from '../../src/domain/schema.ts'
-import type { Column } from './zodColumn.ts'
+import type { Column, TaggedShape } from './zodColumn.ts'
 import { ANYTHING, coerced, wants } from './zodColumn.ts'
 import { scalarColumns } from './zodNumbers.ts'
 import type { Sample } from './zodSamples.ts'
@@ -118,16 +118,19 @@ const unions: fc.Arbitrary<Column> = fc.oneof(
   })),
   fc.tuple(leaves, leaves, fc.constantFrom('', ', unionFallback: true')).map(([one, other]) => ({
     source: `z.discriminatedUnion('kind', [z.object({ kind: z.literal('a'), value: ${one.source} }), z.strictObject({ kind: z.enum(['b', 'c']), value: ${other.source} })])`,
-    wants: unionOf([
-      objectOf([
-        ['kind', wants('string')],
-        ['value', one.wants],
+    wants: {
+      ...unionOf([
+        objectOf([
+          ['kind', wants('string')],
+          ['value', one.wants],
+        ]),
+        objectOf([
+          ['kind', wants('string')],
+          ['value', other.wants],
+        ]),
       ]),
-      objectOf([
-        ['kind', wants('string')],
-        ['value', other.wants],
-      ]),
-    ]),
+      tag: { member: 'kind', options: { a: 0, b: 1, c: 1 } },
+    } as TaggedShape,
     samples: upset(record(['kind', 'value'], [fc.constantFrom('a', 'b', 'c', 'd'), fc.oneof(one.samples, other.samples)])),
     outputs: [],
   })),

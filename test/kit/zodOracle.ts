@@ -5,6 +5,8 @@
 import { z } from 'zod'
 import type { ColumnType } from '../../src/domain/columnType.ts'
 import type { InputShape } from '../../src/domain/schema.ts'
+import type { TaggedShape } from './zodColumn.ts'
+import { isTagged } from './zodColumn.ts'
 
 export interface OracleColumn {
   name: string
@@ -145,6 +147,7 @@ function inJson(wants: InputShape, value: unknown): unknown {
         Object.entries(value).map(([name, member]) => [name, inJson(wants.fields.get(name) ?? wants.rest ?? { kind: 'any' }, member)]),
       )
     case 'union': {
+      if (isTagged(wants)) return inTagged(wants, value)
       const [one, other] = kindsOf(value)
       const option = optionsOf(wants).find(({ kind }) => kind === one) ?? optionsOf(wants).find(({ kind }) => kind === other)
       return option ? inJson(option, value) : value
@@ -152,6 +155,12 @@ function inJson(wants: InputShape, value: unknown): unknown {
     default:
       return value
   }
+}
+
+function inTagged({ tag, options }: TaggedShape, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  const option = tag.options[String((value as Record<string, unknown>)[tag.member])]
+  return option === undefined ? value : inJson(options[option]!, value)
 }
 
 const optionsOf = (wants: InputShape): InputShape[] => (wants.kind === 'union' ? wants.options.flatMap(optionsOf) : [wants])
@@ -175,6 +184,7 @@ export function seenInText(wants: InputShape, text: string): Seen {
     case 'date':
       return wants.coerce || instantOf(text) !== undefined ? dateOfText(text) : { value: text }
     case 'union':
+      if (isTagged(wants)) return inNested(wants, text)
       // The first of the options that the text is one of; a text is what nothing else is.
       for (const option of optionsOf(wants)) {
         if (option.kind === 'string' || option.kind === 'any') return { value: text }
@@ -185,14 +195,19 @@ export function seenInText(wants: InputShape, text: string): Seen {
     case 'array':
     case 'tuple':
     case 'object':
-      try {
-        const parsed = parseExactly(text)
-        return { value: typeof parsed === 'object' && parsed !== null ? inJson(wants, parsed) : text }
-      } catch {
-        return { value: text }
-      }
+      return inNested(wants, text)
     default:
       return { value: text }
+  }
+}
+
+/** Nested values are written as JSON. */
+function inNested(wants: InputShape, text: string): Seen {
+  try {
+    const parsed = parseExactly(text)
+    return { value: typeof parsed === 'object' && parsed !== null ? inJson(wants, parsed) : text }
+  } catch {
+    return { value: text }
   }
 }
 
