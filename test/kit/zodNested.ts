@@ -37,7 +37,10 @@ const upset = (samples: fc.Arbitrary<Sample>): fc.Arbitrary<Sample> =>
   fc.oneof({ weight: 8, arbitrary: samples }, { weight: 1, arbitrary: hostile })
 
 const objects: fc.Arbitrary<Column> = fc
-  .tuple(fc.array(member, { minLength: 1, maxLength: 3 }), fc.constantFrom('object', 'strictObject', 'looseObject', 'catchall', 'refine'))
+  .tuple(
+    fc.array(member, { minLength: 1, maxLength: 3 }),
+    fc.constantFrom('object', 'strictObject', 'looseObject', 'catchall', 'refine'),
+  )
   .map(([members, way]) => {
     const names = NAMES.slice(0, members.length)
     const body = `{ ${members.map(({ source }, at) => `${JSON.stringify(names[at])}: ${source}`).join(', ')} }`
@@ -52,7 +55,10 @@ const objects: fc.Arbitrary<Column> = fc
       members.map(({ samples }) => samples),
     )
     const more = fc
-      .tuple(own, fc.constantFrom<[string, Sample][]>(['z', 1], ['z', 'x'], ['__proto__', 1], ['toString', null], ['z', 2n ** 60n]))
+      .tuple(
+        own,
+        fc.constantFrom<[string, Sample][]>(['z', 1], ['z', 'x'], ['__proto__', 1], ['toString', null], ['z', 2n ** 60n]),
+      )
       .map(([object, extra]) => Object.fromEntries([...Object.entries(object as object), extra]) as Sample)
     return {
       source,
@@ -66,7 +72,18 @@ const objects: fc.Arbitrary<Column> = fc
   })
 
 const arrays: fc.Arbitrary<Column> = fc
-  .tuple(member, fc.constantFrom('', '', '.min(1)', '.max(2)', '.length(2)', '.nonempty()', '.refine(items => new Set(items).size === items.length)'))
+  .tuple(
+    member,
+    fc.constantFrom(
+      '',
+      '',
+      '.min(1)',
+      '.max(2)',
+      '.length(2)',
+      '.nonempty()',
+      '.refine(items => new Set(items).size === items.length)',
+    ),
+  )
   .map(([item, check]) => ({
     source: `z.array(${item.source})${check}`,
     wants: { kind: 'array', item: item.wants },
@@ -159,16 +176,35 @@ const JSON_SHAPE: InputShape = unionOf([
   { kind: 'array', item: ANYTHING },
   objectOf([], ANYTHING),
 ])
-const anything: fc.Arbitrary<Column> = fc.constantFrom('z.json()', 'z.any()', 'z.unknown()', 'z.any().refine(value => value !== 1)').map(source => ({
-  source,
-  wants: source === 'z.json()' ? JSON_SHAPE : ANYTHING,
-  samples: hostile,
-  outputs: ['1', "'a'", 'null'],
-}))
+const anything: fc.Arbitrary<Column> = fc
+  .constantFrom('z.json()', 'z.any()', 'z.unknown()', 'z.any().refine(value => value !== 1)')
+  .map(source => ({
+    source,
+    wants: source === 'z.json()' ? JSON_SHAPE : ANYTHING,
+    samples: hostile,
+    outputs: ['1', "'a'", 'null'],
+  }))
 
 const everything = fc.oneof(texts, hostile, fc.constantFrom<Sample>(...NUMBERS, ...INTEGERS), near(TIMES))
 const wholeNumbers = fc.oneof(
-  fc.constantFrom<Sample>('', ' 1 ', '12', '-3', '1.5', '0x10', '1e3', '9007199254740993', 'abc', 1, 1.5, true, false, null, [], [5]),
+  fc.constantFrom<Sample>(
+    '',
+    ' 1 ',
+    '12',
+    '-3',
+    '1.5',
+    '0x10',
+    '1e3',
+    '9007199254740993',
+    'abc',
+    1,
+    1.5,
+    true,
+    false,
+    null,
+    [],
+    [5],
+  ),
   fc.constantFrom<Sample>(...INTEGERS),
 )
 /** Their own sources are what they are: what SQL has for each may not be taken for it. */
@@ -184,15 +220,35 @@ const OTHERS: [source: string, shape: InputShape, samples: fc.Arbitrary<Sample>,
   ['z.string().transform(text => text.length).pipe(z.number().max(3))', wants('string'), texts, ['1']],
   ['z.string().transform(Number).pipe(z.number())', wants('string'), fc.oneof(wholeNumbers, texts), ['1']],
   ['z.string().trim().pipe(z.string().min(2))', wants('string'), texts, ["'ab'"]],
-  ['z.number().transform(value => BigInt(Math.trunc(value))).pipe(z.bigint())', wants('number'), fc.constantFrom<Sample>(...NUMBERS), ['1n']],
+  [
+    'z.number().transform(value => BigInt(Math.trunc(value))).pipe(z.bigint())',
+    wants('number'),
+    fc.constantFrom<Sample>(...NUMBERS),
+    ['1n'],
+  ],
   ['z.number().pipe(z.int())', wants('number'), fc.constantFrom<Sample>(...NUMBERS), ['1']],
   ["z.preprocess(value => (value === '' ? null : value), z.string().nullable())", ANYTHING, everything, ["'a'"]],
   ["z.preprocess(value => value ?? 'none', z.string())", ANYTHING, everything, ["'a'"]],
   ['z.preprocess(value => (typeof value === "string" ? Number(value) : value), z.number())', ANYTHING, wholeNumbers, ['1']],
-  ['z.codec(z.string(), z.date(), { decode: text => new Date(text), encode: date => date.toISOString() })', wants('string'), near(TIMES.filter(time => time.endsWith('Z'))), ["new Date('2001-02-03T04:05:06.789Z')"]],
+  [
+    'z.codec(z.string(), z.date(), { decode: text => new Date(text), encode: date => date.toISOString() })',
+    wants('string'),
+    near(TIMES.filter(time => time.endsWith('Z'))),
+    ["new Date('2001-02-03T04:05:06.789Z')"],
+  ],
   ['z.codec(z.string(), z.int(), { decode: Number, encode: String })', wants('string'), fc.oneof(wholeNumbers, texts), ['1']],
-  ['z.codec(z.iso.datetime(), z.date(), { decode: text => new Date(text), encode: date => date.toISOString() })', wants('string'), near(TIMES), ["new Date('2001-02-03T04:05:06.789Z')"]],
-  ['z.codec(z.number(), z.bigint(), { decode: value => BigInt(value), encode: Number })', wants('number'), fc.constantFrom<Sample>(...NUMBERS), ['1n']],
+  [
+    'z.codec(z.iso.datetime(), z.date(), { decode: text => new Date(text), encode: date => date.toISOString() })',
+    wants('string'),
+    near(TIMES),
+    ["new Date('2001-02-03T04:05:06.789Z')"],
+  ],
+  [
+    'z.codec(z.number(), z.bigint(), { decode: value => BigInt(value), encode: Number })',
+    wants('number'),
+    fc.constantFrom<Sample>(...NUMBERS),
+    ['1n'],
+  ],
   ['z.codec(z.string(), z.boolean(), { decode: text => text === "x", encode: String })', wants('string'), texts, ['true']],
   ['z.lazy(() => z.string().min(1))', wants('string'), texts, ["'a'"]],
   ['z.lazy(() => z.number().multipleOf(0.5)).optional()', wants('number'), fc.constantFrom<Sample>(...NUMBERS, undefined), ['1']],
@@ -200,7 +256,15 @@ const OTHERS: [source: string, shape: InputShape, samples: fc.Arbitrary<Sample>,
   ['z.success(z.string().min(2))', wants('string'), texts, []],
   ['z.string().transform(text => [text]).pipe(z.array(z.string()))', wants('string'), texts, ['[]']],
   ['z.array(z.coerce.date())', { kind: 'array', item: coerced('date') }, fc.array(near(TIMES), { maxLength: 2 }), ['[]']],
-  ['z.object({ at: z.coerce.date(), id: z.bigint() })', objectOf([['at', coerced('date')], ['id', wants('bigint')]]), record(['at', 'id'], [near(TIMES), fc.constantFrom<Sample>(...INTEGERS, new Raw('1.0'))]), []],
+  [
+    'z.object({ at: z.coerce.date(), id: z.bigint() })',
+    objectOf([
+      ['at', coerced('date')],
+      ['id', wants('bigint')],
+    ]),
+    record(['at', 'id'], [near(TIMES), fc.constantFrom<Sample>(...INTEGERS, new Raw('1.0'))]),
+    [],
+  ],
 ]
 
 const others: fc.Arbitrary<Column> = fc

@@ -9,10 +9,42 @@ import { hostile, INTEGERS, NUMBERS, near, Raw, TIMES } from './zodSamples.ts'
 const mixed = (aimed: fc.Arbitrary<Sample>, weight = 6): fc.Arbitrary<Sample> =>
   fc.oneof({ weight, arbitrary: aimed }, { weight: 1, arbitrary: hostile })
 
-const sourceOf = (value: number | bigint): string => (Object.is(value, -0) ? '-0' : typeof value === 'bigint' ? `${value}n` : String(value))
+const sourceOf = (value: number | bigint): string =>
+  Object.is(value, -0) ? '-0' : typeof value === 'bigint' ? `${value}n` : String(value)
 
-const BASES = ['z.number()', 'z.number()', 'z.int()', 'z.int()', 'z.int32()', 'z.uint32()', 'z.float32()', 'z.float64()', 'z.number().int()', 'z.number().safe()', 'z.number().finite()']
-const BOUNDS = [0, -0, 1, -1, 0.5, 1.5, 0.1, 10, -1e3, 2 ** 31, 2 ** 53, 2 ** 53 - 1, -(2 ** 53), 1e16, 1e300, 5e-324, Infinity, -Infinity]
+const BASES = [
+  'z.number()',
+  'z.number()',
+  'z.int()',
+  'z.int()',
+  'z.int32()',
+  'z.uint32()',
+  'z.float32()',
+  'z.float64()',
+  'z.number().int()',
+  'z.number().safe()',
+  'z.number().finite()',
+]
+const BOUNDS = [
+  0,
+  -0,
+  1,
+  -1,
+  0.5,
+  1.5,
+  0.1,
+  10,
+  -1e3,
+  2 ** 31,
+  2 ** 53,
+  2 ** 53 - 1,
+  -(2 ** 53),
+  1e16,
+  1e300,
+  5e-324,
+  Infinity,
+  -Infinity,
+]
 const STEPS = [1, 2, 3, 5, 0.1, 0.01, 0.25, 0.07, 1e-7, 1.5, 1e10, 7.3, -2, 1e-300]
 
 interface NumberCheck {
@@ -54,7 +86,12 @@ const numberCheck: fc.Arbitrary<NumberCheck> = fc.oneof(
     arbitrary: fc
       .constantFrom(
         ...['.positive()', '.negative()', '.nonnegative()', '.nonpositive()', '.int()', '.finite()'],
-        ...['.refine(value => value % 2 === 0)', '.overwrite(value => value * 2)', '.overwrite(value => Math.round(value))', '.min(5n)'],
+        ...[
+          '.refine(value => value % 2 === 0)',
+          '.overwrite(value => value * 2)',
+          '.overwrite(value => Math.round(value))',
+          '.min(5n)',
+        ],
       )
       .map(source => ({ source, examples: [0, -0, 1, -1, 2, 4, 5, 4.9, 1e-320] })),
   },
@@ -73,7 +110,12 @@ const numbers: fc.Arbitrary<Column> = fc
       fc.constantFrom('1.0', '-0.0', '1e2', '1e19', '9007199254740993', '1e-400').map(text => new Raw(text)),
     )
     const source = `${base}${checks.map(check => check.source).join('')}`
-    return { source, wants: wants('number'), samples: mixed(aimed, 12), outputs: ['0', '1', '-3', ...(/int|safe/.test(source) ? [] : ['0.5'])] }
+    return {
+      source,
+      wants: wants('number'),
+      samples: mixed(aimed, 12),
+      outputs: ['0', '1', '-3', ...(/int|safe/.test(source) ? [] : ['0.5'])],
+    }
   })
 
 const bigints: fc.Arbitrary<Column> = fc
@@ -81,8 +123,22 @@ const bigints: fc.Arbitrary<Column> = fc
     fc.constantFrom('z.bigint()', 'z.int64()', 'z.uint64()'),
     fc.array(
       fc.constantFrom(
-        ...['.min(0n)', '.max(100n)', '.gt(5n)', '.lt(9007199254740993n)', '.positive()', '.nonnegative()', '.negative()', '.multipleOf(3n)'],
-        ...['.multipleOf(9007199254740993n)', '.refine(value => value % 2n === 0n)', '.min(-9223372036854775808n)', '.max(9223372036854775807n)'],
+        ...[
+          '.min(0n)',
+          '.max(100n)',
+          '.gt(5n)',
+          '.lt(9007199254740993n)',
+          '.positive()',
+          '.nonnegative()',
+          '.negative()',
+          '.multipleOf(3n)',
+        ],
+        ...[
+          '.multipleOf(9007199254740993n)',
+          '.refine(value => value % 2n === 0n)',
+          '.min(-9223372036854775808n)',
+          '.max(9223372036854775807n)',
+        ],
         ...['.overwrite(value => value + 1n)', '.min(1.5)'],
       ),
       { maxLength: 2 },
@@ -110,8 +166,16 @@ const booleans: fc.Arbitrary<Column> = fc.constantFrom('z.boolean()', 'z.boolean
 }))
 
 const DATE_CHECKS = [
-  ...["min(new Date('2026-01-31T10:20:30.123Z'))", "max(new Date('2026-01-31T10:20:30.123Z'))", "min(new Date('1969-12-31T23:59:59.999Z'))"],
-  ...["check(z.gt(new Date('2026-01-31T10:20:30.122Z')))", "check(z.lt(new Date('2026-01-31T10:20:30.123Z')))", "max(new Date('9999-01-01'))"],
+  ...[
+    "min(new Date('2026-01-31T10:20:30.123Z'))",
+    "max(new Date('2026-01-31T10:20:30.123Z'))",
+    "min(new Date('1969-12-31T23:59:59.999Z'))",
+  ],
+  ...[
+    "check(z.gt(new Date('2026-01-31T10:20:30.122Z')))",
+    "check(z.lt(new Date('2026-01-31T10:20:30.123Z')))",
+    "max(new Date('9999-01-01'))",
+  ],
   ...['refine(date => date.getTime() % 2 === 0)', "min(new Date('0001-01-01'))", 'min(new Date(8.64e15))'],
 ]
 
@@ -124,7 +188,9 @@ const dates: fc.Arbitrary<Column> = fc
       fc.oneof<fc.Arbitrary<Sample>[]>(
         near(TIMES),
         fc.constantFrom(...TIMES),
-        fc.date({ noInvalidDate: true, min: new Date('0001-01-01'), max: new Date('9999-12-31') }).map(date => date.toISOString()),
+        fc
+          .date({ noInvalidDate: true, min: new Date('0001-01-01'), max: new Date('9999-12-31') })
+          .map(date => date.toISOString()),
         fc.constantFrom<Sample>(0, -1, 1.9, -1.9, 8.64e15, -8.64e15, 8.64e15 + 2, 253402300800000, true),
       ),
       12,
@@ -144,7 +210,12 @@ const CHOICES: [source: string, shape: InputShape, examples: Sample[], outputs: 
   ['z.literal([0, -1, 0.1, 9007199254740993])', wants('number'), [0, -0, -1, 0.1, 9007199254740992, 9007199254740993n], ['0']],
   ['z.literal([1n, -9007199254740993n])', wants('bigint'), [1n, 1, -9007199254740993n, -9007199254740992n, '1'], ['1n']],
   ['z.literal(true)', wants('boolean'), [true, false, 'true', 1], ['true']],
-  ["z.literal(['a', 1, true, null])", { kind: 'union', options: [wants('string'), wants('number'), wants('boolean')] }, ['a', 1, true, null, false, '1', 'true'], ["'a'"]],
+  [
+    "z.literal(['a', 1, true, null])",
+    { kind: 'union', options: [wants('string'), wants('number'), wants('boolean')] },
+    ['a', 1, true, null, false, '1', 'true'],
+    ["'a'"],
+  ],
   ["z.literal(['a', null])", wants('string'), ['a', null, 'null', ''], ["'a'"]],
 ]
 

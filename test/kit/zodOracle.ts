@@ -51,7 +51,8 @@ export function outcomeOf({ schema, columns, extra }: OracleSchema, cells: Reado
     return { issues: result.error.issues.map(({ path, code }) => `${path.map(String).join('.')}: ${code}`).sort() }
   const { data } = result
   const unheld = columns.filter(column => storedIn(column, data[column.name], undefined) === undefined)
-  if (unheld.length > 0) return { issues: unheld.map(column => `${column.name}: ${unheldCode(column, data[column.name])}`).sort() }
+  if (unheld.length > 0)
+    return { issues: unheld.map(column => `${column.name}: ${unheldCode(column, data[column.name])}`).sort() }
   return { values: columns.map(column => storedIn(column, data[column.name], cells.get(column.name) ?? undefined)) }
 }
 
@@ -101,7 +102,8 @@ function storedIn({ type, isJson }: OracleColumn, output: unknown, seen: Seen | 
     case 'timestamp':
       if (!(output instanceof Date) || Number.isNaN(output.getTime())) return undefined
       // The source's own precision is kept where the date came through unchanged.
-      if (seen?.micros !== undefined && seen.value instanceof Date && seen.value.getTime() === output.getTime()) return seen.micros
+      if (seen?.micros !== undefined && seen.value instanceof Date && seen.value.getTime() === output.getTime())
+        return seen.micros
       return BigInt(output.getTime()) * 1000n
     default:
       return undefined
@@ -111,7 +113,9 @@ function storedIn({ type, isJson }: OracleColumn, output: unknown, seen: Seen | 
 /** Big integers by their digits. */
 function jsonText(value: unknown): string | undefined {
   const mark = '\ue000bigint:'
-  const text = JSON.stringify(value, (_, member) => (typeof member === 'bigint' ? `${mark}${member}` : member)) as string | undefined
+  const text = JSON.stringify(value, (_, member) => (typeof member === 'bigint' ? `${mark}${member}` : member)) as
+    | string
+    | undefined
   return text?.replace(/"\ue000bigint:(-?\d+)"/g, '$1')
 }
 
@@ -140,11 +144,16 @@ function inJson(wants: InputShape, value: unknown): unknown {
     case 'array':
       return Array.isArray(value) ? value.map(item => inJson(wants.item, item)) : value
     case 'tuple':
-      return Array.isArray(value) ? value.map((item, at) => inJson(wants.items[at] ?? wants.rest ?? { kind: 'any' }, item)) : value
+      return Array.isArray(value)
+        ? value.map((item, at) => inJson(wants.items[at] ?? wants.rest ?? { kind: 'any' }, item))
+        : value
     case 'object':
       if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
       return Object.fromEntries(
-        Object.entries(value).map(([name, member]) => [name, inJson(wants.fields.get(name) ?? wants.rest ?? { kind: 'any' }, member)]),
+        Object.entries(value).map(([name, member]) => [
+          name,
+          inJson(wants.fields.get(name) ?? wants.rest ?? { kind: 'any' }, member),
+        ]),
       )
     case 'union': {
       if (isTagged(wants)) return inTagged(wants, value)

@@ -93,7 +93,9 @@ function decimals(precision: number, scale: number): Physical {
       if (typeof sample !== 'number' && typeof sample !== 'bigint') return undefined
       if (typeof sample === 'number' && (!Number.isFinite(sample) || Math.abs(sample) > 1e20)) return undefined
       const unscaled =
-        typeof sample === 'bigint' ? sample * 10n ** BigInt(scale) : BigInt(sample.toFixed(Math.min(scale, 20)).replace('.', '')) * 10n ** BigInt(Math.max(0, scale - 20))
+        typeof sample === 'bigint'
+          ? sample * 10n ** BigInt(scale)
+          : BigInt(sample.toFixed(Math.min(scale, 20)).replace('.', '')) * 10n ** BigInt(Math.max(0, scale - 20))
       return unscaled <= most && unscaled >= -most ? scaled(unscaled) : undefined
     },
     edges: [most, -most, 0n, 1n, -1n, 5n * 10n ** BigInt(scale), SAFE * 10n ** BigInt(scale) + 1n]
@@ -112,7 +114,9 @@ function instants(type: string, step: bigint, hasInfinity = true): Physical {
     of: sample => {
       const seen = typeof sample === 'string' ? seenInText({ kind: 'date' }, sample) : undefined
       if (seen?.micros === undefined) return undefined
-      return bounded && (seen.micros > 2n ** 62n / 1000n || seen.micros < -(2n ** 62n) / 1000n) ? undefined : at(seen.micros * 1000n + 999n)
+      return bounded && (seen.micros > 2n ** 62n / 1000n || seen.micros < -(2n ** 62n) / 1000n)
+        ? undefined
+        : at(seen.micros * 1000n + 999n)
     },
     edges: [
       ...[0n, -1n, 1n, -1000n, -999n, -1_000_001n, 1_769_854_830_123_456_789n, 1_769_854_830_122_999_999n, 20_000n * DAY].map(at),
@@ -132,14 +136,22 @@ const TYPES: Record<string, Physical> = {
       typeof sample === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(sample)
         ? { ...text(sample), sql: `'${sample}'::UUID` }
         : undefined,
-    edges: ['3fa85f64-5717-4562-b3fc-2c963f66afa6', '00000000-0000-0000-0000-000000000000'].map(id => ({ ...text(id), sql: `'${id}'::UUID` })),
+    edges: ['3fa85f64-5717-4562-b3fc-2c963f66afa6', '00000000-0000-0000-0000-000000000000'].map(id => ({
+      ...text(id),
+      sql: `'${id}'::UUID`,
+    })),
   },
   BOOLEAN: {
     of: sample => (typeof sample === 'boolean' ? truth(sample) : undefined),
     edges: [true, false].map(truth),
   },
   DOUBLE: {
-    of: sample => (typeof sample === 'number' ? double(sample, 'DOUBLE') : typeof sample === 'bigint' ? double(Number(sample), 'DOUBLE') : undefined),
+    of: sample =>
+      typeof sample === 'number'
+        ? double(sample, 'DOUBLE')
+        : typeof sample === 'bigint'
+          ? double(Number(sample), 'DOUBLE')
+          : undefined,
     edges: [0, -0, NaN, Infinity, -Infinity, 5e-324, 2 ** 53 + 2, 1.5, 4e38].map(value => double(value, 'DOUBLE')),
   },
   FLOAT: {
@@ -203,7 +215,9 @@ export function typesFor(wants: InputShape): string[] {
     date: TIME,
   }[wants.kind]
   // A date becomes text by the machine's own zone, which no test shall hang on.
-  return wants.coerce ? [...own, 'VARCHAR', 'DOUBLE', 'BIGINT', 'BOOLEAN', ...(wants.kind === 'string' ? [] : ['TIMESTAMPTZ'])] : own
+  return wants.coerce
+    ? [...own, 'VARCHAR', 'DOUBLE', 'BIGINT', 'BOOLEAN', ...(wants.kind === 'string' ? [] : ['TIMESTAMPTZ'])]
+    : own
 }
 
 /** The cell that comes nearest to a sample; null for a null. */

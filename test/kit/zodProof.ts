@@ -15,9 +15,9 @@ import type { OracleSchema, Outcome } from './zodOracle.ts'
 import { outcomeOf, seenInJson } from './zodOracle.ts'
 import type { Row, SeenRow, Wants } from './zodRows.ts'
 import { EXTRA, rowsOf, seenOfLine, writeCsv, writeNdjson, writeParquet } from './zodRows.ts'
+import { jsonOf } from './zodSamples.ts'
 import type { SchemaCase } from './zodSchemas.ts'
 import { ROW } from './zodSchemas.ts'
-import { jsonOf } from './zodSamples.ts'
 
 export interface ProofOptions {
   /** The engine's, and one to write Parquet with. */
@@ -40,10 +40,15 @@ export interface Proof {
   differences: Difference[]
 }
 
+let files = 0
+
 /** Tries one schema, as `readSchema` read it. */
 export async function prove(tried: SchemaCase, schema: RowSchema, options: ProofOptions): Promise<Proof> {
   const { random } = options
-  const shapes = new Map<string, InputShape>([[ROW, { kind: 'number' }], ...tried.columns.map(({ name, column }) => [name, column.wants] as const)])
+  const shapes = new Map<string, InputShape>([
+    [ROW, { kind: 'number' }],
+    ...tried.columns.map(({ name, column }) => [name, column.wants] as const),
+  ])
   const wants: Wants = { of: name => shapes.get(name) ?? tried.extraWants, isNamed: name => shapes.has(name) }
   const oracle = oracleOf(tried, schema)
   const rows = rowsOf(tried, options.rows, random, (sample, shape) => {
@@ -58,7 +63,8 @@ export async function prove(tried: SchemaCase, schema: RowSchema, options: Proof
   for (const format of ['ndjson', 'csv', 'parquet'] as const) {
     // JSON has no dates: such a source is refused.
     if (format === 'ndjson' && tried.columns.some(({ column }) => column.wants.kind === 'date' && !column.wants.coerce)) continue
-    const path = join(options.folder, `rows.${format}`)
+    // The engine may remember what stood under a name.
+    const path = join(options.folder, `rows${files++}.${format}`)
     const { seen, types } = await written(format, path, { names, rows, wants, options })
     const got = await scanned(schema, format, path, options)
     rmSync(path)
@@ -70,7 +76,13 @@ export async function prove(tried: SchemaCase, schema: RowSchema, options: Proof
 function oracleOf(tried: SchemaCase, schema: RowSchema): OracleSchema {
   const columns = schema.fields.map(({ name, type, isJson }) => {
     const found = tried.columns.find(column => column.name === name)
-    return { name, type, isJson, wants: found?.column.wants ?? ({ kind: 'number' } as const), schema: found?.schema ?? tried.schema.shape[ROW]! }
+    return {
+      name,
+      type,
+      isJson,
+      wants: found?.column.wants ?? ({ kind: 'number' } as const),
+      schema: found?.schema ?? tried.schema.shape[ROW]!,
+    }
   })
   return { schema: tried.schema, columns: columns as OracleSchema['columns'], extra: tried.extra }
 }
@@ -82,7 +94,11 @@ interface Written {
   options: ProofOptions
 }
 
-async function written(format: FileFormat, path: string, { names, rows, wants, options }: Written): Promise<{ seen: SeenRow[]; types?: string[] }> {
+async function written(
+  format: FileFormat,
+  path: string,
+  { names, rows, wants, options }: Written,
+): Promise<{ seen: SeenRow[]; types?: string[] }> {
   switch (format) {
     case 'ndjson':
       return { seen: writeNdjson(path, rows, options.random).map(line => seenOfLine(line, wants)) }
@@ -101,7 +117,12 @@ interface Scanned {
   error?: string
 }
 
-async function scanned(schema: RowSchema, format: FileFormat, path: string, { connection, folder }: ProofOptions): Promise<Scanned> {
+async function scanned(
+  schema: RowSchema,
+  format: FileFormat,
+  path: string,
+  { connection, folder }: ProofOptions,
+): Promise<Scanned> {
   const source: SourceDefinition = {
     kind: 'objects',
     name: 'tried',
@@ -230,7 +251,10 @@ function compare({ format, oracle, rows, seen, got, types }: Compared, proof: Pr
       if (Object.is(values[place], value)) continue
       const { name } = oracle.columns[place]!
       const cell = cells === 'malformed' ? undefined : cells.get(name)
-      differ(`row ${at}: ${name}${types ? ` (${types.join()})` : ''} was ${show(cell?.value)}: expected ${show(value)}, got ${show(values[place])}`, name)
+      differ(
+        `row ${at}: ${name}${types ? ` (${types.join()})` : ''} was ${show(cell?.value)}: expected ${show(value)}, got ${show(values[place])}`,
+        name,
+      )
     }
   }
   for (const [at, issues] of refused) differ(`row ${at}: refused, and is no row: ${issues.join('; ')}`)

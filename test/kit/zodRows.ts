@@ -27,7 +27,12 @@ export interface Wants {
 export const EXTRA = 'more'
 
 /** `count` rows of which many are accepted: most columns hold what their own schema takes. */
-export function rowsOf({ columns, extra }: SchemaCase, count: number, random: Random, seen: (sample: Sample, wants: InputShape) => unknown): Row[] {
+export function rowsOf(
+  { columns, extra }: SchemaCase,
+  count: number,
+  random: Random,
+  seen: (sample: Sample, wants: InputShape) => unknown,
+): Row[] {
   const good = columns.map(({ column, schema, pool }) =>
     pool.filter(sample => {
       try {
@@ -43,7 +48,8 @@ export function rowsOf({ columns, extra }: SchemaCase, count: number, random: Ra
       const isFree = wrong === at || wrong === columns.length || good[at]!.length === 0
       return [name, random.pick(isFree ? pool : good[at]!)]
     })
-    const more: [string, Sample][] = extra !== undefined && random.chance(0.3) ? [[EXTRA, random.pick<Sample>([1, 'ab', null, 'a', 2n ** 60n])]] : []
+    const more: [string, Sample][] =
+      extra !== undefined && random.chance(0.3) ? [[EXTRA, random.pick<Sample>([1, 'ab', null, 'a', 2n ** 60n])]] : []
     return new Map<string, Sample>([[ROW, row], ...cells, ...more])
   })
 }
@@ -51,7 +57,19 @@ export function rowsOf({ columns, extra }: SchemaCase, count: number, random: Ra
 // ---- NDJSON
 
 /** Lines that are no row of JSON. */
-const MALFORMED = ['{', '[1]', 'null', '"a"', '{"row":1,}', "{'row':1}", '{"row":01}', '{"row":NaN}', '{"row":1}{', '\ufeff\ufeff{}', '{"row":1 "a":2}']
+const MALFORMED = [
+  '{',
+  '[1]',
+  'null',
+  '"a"',
+  '{"row":1,}',
+  "{'row':1}",
+  '{"row":01}',
+  '{"row":NaN}',
+  '{"row":1}{',
+  '\ufeff\ufeff{}',
+  '{"row":1 "a":2}',
+]
 
 export function writeNdjson(path: string, rows: readonly Row[], random: Random): Buffer[] {
   const lines = rows.map((row, at) => {
@@ -70,10 +88,13 @@ function lineOf(row: Row, random: Random): string {
   if (random.chance(0.2)) members.sort(() => random.next() - 0.5)
   // The last of several of one name counts.
   if (random.chance(0.05)) members.unshift([random.pick(members)[0], random.pick<Sample>([null, 'other', 5, {}, []])])
-  if (random.chance(0.03)) members.push([random.pick(['__proto__', 'hasOwnProperty', 'ROW', '']), random.pick<Sample>([null, 1, { a: 1 }])])
+  if (random.chance(0.03))
+    members.push([random.pick(['__proto__', 'hasOwnProperty', 'ROW', '']), random.pick<Sample>([null, 1, { a: 1 }])])
   const blank = random.chance(0.1) ? ' ' : ''
   const name = (text: string): string =>
-    random.chance(0.03) ? `"${[...text].map(unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`).join('')}"` : JSON.stringify(text)
+    random.chance(0.03)
+      ? `"${[...text].map(unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`).join('')}"`
+      : JSON.stringify(text)
   return `{${blank}${members.map(([key, sample]) => `${name(key)}${blank}:${blank}${jsonOf(sample)}`).join(`${blank},${blank}`)}${blank}}`
 }
 
@@ -92,7 +113,9 @@ export function seenOfLine(line: Buffer, { of, isNamed }: Wants): SeenRow {
     return 'malformed'
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return 'malformed'
-  return new Map(Object.entries(parsed).map(([name, value]) => [name, value === null && isNamed(name) ? null : seenInJson(of(name), value)]))
+  return new Map(
+    Object.entries(parsed).map(([name, value]) => [name, value === null && isNamed(name) ? null : seenInJson(of(name), value)]),
+  )
 }
 
 // ---- CSV
@@ -108,7 +131,9 @@ export function writeCsv(path: string, names: readonly string[], rows: readonly 
   const lines = rows.map(row => {
     const cells = names.map(name => textOf(row.get(name)))
     seen.push(new Map(names.map((name, at) => [name, cells[at] === null ? null : seenInText(of(name), cells[at]!)])))
-    return cells.map(cell => (cell === null ? '' : cell === '' || /[",\r\n]|^\ufeff/.test(cell) || random.chance(0.1) ? field(cell) : cell)).join(',')
+    return cells
+      .map(cell => (cell === null ? '' : cell === '' || /[",\r\n]|^\ufeff/.test(cell) || random.chance(0.1) ? field(cell) : cell))
+      .join(',')
   })
   const end = random.chance(0.3) ? '\r\n' : '\n'
   writeFileSync(path, `${random.chance(0.2) ? '\ufeff' : ''}${names.map(field).join(',')}${end}${lines.join(end)}${end}`)
@@ -134,7 +159,9 @@ export async function writeParquet(
   random: Random,
   { of }: Wants,
 ): Promise<{ seen: SeenRow[]; types: string[] }> {
-  const types = names.map(name => (name === ROW ? random.pick(['BIGINT', 'INTEGER', 'DOUBLE', 'UBIGINT']) : random.pick(typesFor(of(name)))))
+  const types = names.map(name =>
+    name === ROW ? random.pick(['BIGINT', 'INTEGER', 'DOUBLE', 'UBIGINT']) : random.pick(typesFor(of(name))),
+  )
   const seen: SeenRow[] = []
   const values = rows.map(row => {
     const cells = names.map((name, at) => {

@@ -78,13 +78,28 @@ export const INTEGERS: bigint[] = [
 ]
 
 /** Numbers as JSON may write them. */
-const RAW_NUMBERS = ['1e400', '-1e400', '1e-400', '1.0', '-0.0', '1e2', '1E+2', '100e-2', '9007199254740993', '9007199254740993.0', '1e19']
+const RAW_NUMBERS = [
+  '1e400',
+  '-1e400',
+  '1e-400',
+  '1.0',
+  '-0.0',
+  '1e2',
+  '1E+2',
+  '100e-2',
+  '9007199254740993',
+  '9007199254740993.0',
+  '1e19',
+]
 
 export const texts: fc.Arbitrary<string> = fc.oneof(
   { weight: 4, arbitrary: fc.array(fc.constantFrom(...FRAGMENTS), { maxLength: 5 }).map(parts => parts.join('')) },
   { weight: 1, arbitrary: fc.constantFrom(...WORDS) },
   { weight: 1, arbitrary: fc.constantFrom(...TIMES) },
-  { weight: 1, arbitrary: fc.array(fc.integer({ min: 0, max: 0x10ffff }), { maxLength: 6 }).map(points => String.fromCodePoint(...points)) },
+  {
+    weight: 1,
+    arbitrary: fc.array(fc.integer({ min: 0, max: 0x10ffff }), { maxLength: 6 }).map(points => String.fromCodePoint(...points)),
+  },
 )
 
 /** An example, or something that one keystroke makes of it. */

@@ -88,7 +88,8 @@ const NAMES = ['a', 'b c', 'select', 'é', 'x.y', '"q"', 'constructor', "it's", 
 const WHOLE: ((a: string) => string)[] = [
   a => `.refine(row => row[${a}] !== undefined, { path: [${a}] })`,
   () => `.refine(row => row.${ROW} % 2 === 0, { path: ['odd'] })`,
-  a => `.superRefine((row, context) => { if (typeof row[${a}] === 'string') context.addIssue({ code: 'custom', path: [${a}, 0] }) })`,
+  a =>
+    `.superRefine((row, context) => { if (typeof row[${a}] === 'string') context.addIssue({ code: 'custom', path: [${a}, 0] }) })`,
   () => `.refine(row => Object.keys(row).length % 2 === 0)`,
   () => `.check(context => { if (context.value.${ROW} === 3) throw new Error('three') })`,
 ]
