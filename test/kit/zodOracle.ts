@@ -15,6 +15,8 @@ export interface OracleColumn {
   /** As the table holds it. */
   type: ColumnType
   isJson: boolean
+  /** The sign of a zero may be lost: where zod judges each distinct value once, -0 and 0 are one. */
+  losesSign: boolean
 }
 
 export interface OracleSchema {
@@ -43,13 +45,15 @@ export function outcomeOf({ schema, columns, extra }: OracleSchema, cells: Reado
   }
   let result: z.ZodSafeParseResult<Record<string, unknown>>
   try {
-    result = schema.safeParse(Object.fromEntries(row))
+    // A row inherits nothing: `constructor` is a column like others.
+    result = schema.safeParse(Object.assign(Object.create(null), Object.fromEntries(row)))
   } catch {
     return { issues: [': exception'] }
   }
   if (!result.success)
     return { issues: result.error.issues.map(({ path, code }) => `${path.map(String).join('.')}: ${code}`).sort() }
-  const { data } = result
+  // What zod gives out inherits, and is not asked for what it left out.
+  const data: Record<string, unknown> = Object.assign(Object.create(null), result.data)
   const unheld = columns.filter(column => storedIn(column, data[column.name], undefined) === undefined)
   if (unheld.length > 0)
     return { issues: unheld.map(column => `${column.name}: ${unheldCode(column, data[column.name])}`).sort() }
@@ -70,7 +74,7 @@ function accepts(schema: z.ZodType, value: unknown): boolean {
 const absences = new WeakMap<z.ZodType, boolean>()
 
 function acceptsAbsence(name: string, schema: z.ZodType): boolean {
-  const known = absences.get(schema) ?? accepts(z.object({ [name]: schema }), {})
+  const known = absences.get(schema) ?? accepts(z.object({ [name]: schema }), Object.create(null))
   absences.set(schema, known)
   return known
 }

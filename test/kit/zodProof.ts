@@ -74,12 +74,13 @@ export async function prove(tried: SchemaCase, schema: RowSchema, options: Proof
 }
 
 function oracleOf(tried: SchemaCase, schema: RowSchema): OracleSchema {
-  const columns = schema.fields.map(({ name, type, isJson }) => {
+  const columns = schema.fields.map(({ name, type, isJson, byZod, steps }) => {
     const found = tried.columns.find(column => column.name === name)
     return {
       name,
       type,
       isJson,
+      losesSign: byZod !== undefined || steps?.some(({ kind }) => kind === 'oneOf') === true,
       wants: found?.column.wants ?? ({ kind: 'number' } as const),
       schema: found?.schema ?? tried.schema.shape[ROW]!,
     }
@@ -248,8 +249,8 @@ function compare({ format, oracle, rows, seen, got, types }: Compared, proof: Pr
       continue
     }
     for (const [place, value] of expected.values.entries()) {
-      if (Object.is(values[place], value)) continue
-      const { name } = oracle.columns[place]!
+      const { name, losesSign } = oracle.columns[place]!
+      if (Object.is(values[place], value) || (losesSign && value === 0 && values[place] === 0)) continue
       const cell = cells === 'malformed' ? undefined : cells.get(name)
       differ(
         `row ${at}: ${name}${types ? ` (${types.join()})` : ''} was ${show(cell?.value)}: expected ${show(value)}, got ${show(values[place])}`,

@@ -69,7 +69,7 @@ export const NUMBERS: number[] = [
   ...[2 ** 31, 2 ** 31 - 1, -(2 ** 31), -(2 ** 31) - 1, 2 ** 32, 2 ** 32 - 1, 2 ** 53, 2 ** 53 - 1, 2 ** 53 + 2],
   ...[-(2 ** 53), -(2 ** 53) + 1, 2 ** 62, 2 ** 63, -(2 ** 63), 2 ** 64, 2 ** 63 - 1024],
   ...[Number.MAX_VALUE, -Number.MAX_VALUE, Number.MIN_VALUE, Number.EPSILON, Infinity, -Infinity, NaN],
-  ...[3.4028234663852886e38, 3.4028234663852889e38, 3.5e38, 1e-45, 1e-46, 16777217, 0.1 + 0.2, 1 - Number.EPSILON / 2],
+  ...[3.4028234663852886e38, 3.5e38, 1e-45, 1e-46, 16777217, 0.1 + 0.2, 1 - Number.EPSILON / 2],
 ]
 
 export const INTEGERS: bigint[] = [
