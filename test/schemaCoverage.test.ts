@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { typeName } from '../src/domain/columnType.ts'
 import type { Field } from '../src/domain/schema.ts'
 import { readSchema } from '../src/validation/readSchema.ts'
-import { schemaOf } from './kit/zodSchemas.ts'
+import { schemaOf } from './kit/zodColumn.ts'
 
 const fieldOf = (source: string): Field => {
   const read = readSchema(z.object({ it: schemaOf(source) }))

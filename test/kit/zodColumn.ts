@@ -1,5 +1,6 @@
 /** What a generated column is. */
 import type fc from 'fast-check'
+import { z } from 'zod'
 import type { InputShape } from '../../src/domain/schema.ts'
 import type { Sample } from './zodSamples.ts'
 
@@ -21,3 +22,12 @@ export const ANYTHING: InputShape = { kind: 'any' }
 export type TaggedShape = InputShape & { kind: 'union'; tag: { member: string; options: Record<string, number> } }
 
 export const isTagged = (shape: InputShape): shape is TaggedShape => 'tag' in shape
+
+/** The schema that a source text is. */
+export const schemaOf = (source: string): z.ZodType => new Function('z', `return ${source}`)(z) as z.ZodType
+
+/** Whether a member may be left out and may not be null: a source's null is absence then. */
+export function takesAbsenceOnly({ source }: Column): boolean {
+  const object = z.object({ it: schemaOf(source) })
+  return !object.safeParse({ it: null }).success && object.safeParse({}).success
+}

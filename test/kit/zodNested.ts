@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import type { InputShape } from '../../src/domain/schema.ts'
 import type { Column, TaggedShape } from './zodColumn.ts'
-import { ANYTHING, coerced, wants } from './zodColumn.ts'
+import { ANYTHING, coerced, takesAbsenceOnly, wants } from './zodColumn.ts'
 import { scalarColumns } from './zodNumbers.ts'
 import type { Sample } from './zodSamples.ts'
 import { hostile, INTEGERS, NUMBERS, near, Raw, TIMES, texts } from './zodSamples.ts'
@@ -20,10 +20,10 @@ const member: fc.Arbitrary<Column> = fc
     return { ...column, source, samples: fc.oneof({ weight: 4, arbitrary: samples }, fc.constantFrom(undefined, null)) }
   })
 
-const objectOf = (fields: [string, InputShape][], rest?: InputShape): InputShape => ({
+const objectOf = (fields: [string, InputShape][], rest?: InputShape, absent: string[] = []): InputShape => ({
   kind: 'object',
   fields: new Map(fields),
-  absent: new Set(),
+  absent: new Set(absent),
   rest,
 })
 
@@ -65,6 +65,7 @@ const objects: fc.Arbitrary<Column> = fc
       wants: objectOf(
         members.map(({ wants }, at) => [names[at]!, wants]),
         way === 'catchall' ? wants('bigint') : undefined,
+        names.filter((_, at) => takesAbsenceOnly(members[at]!)),
       ),
       samples: upset(fc.oneof({ weight: 4, arbitrary: own }, { weight: 1, arbitrary: more })),
       outputs: [],
@@ -159,10 +160,14 @@ const unions: fc.Arbitrary<Column> = fc.oneof(
   })),
   leaves.map(one => ({
     source: `z.intersection(z.object({ a: ${one.source} }), z.looseObject({ b: z.string().optional() }))`,
-    wants: objectOf([
-      ['a', one.wants],
-      ['b', wants('string')],
-    ]),
+    wants: objectOf(
+      [
+        ['a', one.wants],
+        ['b', wants('string')],
+      ],
+      undefined,
+      ['b'],
+    ),
     samples: upset(record(['a', 'b'], [one.samples, fc.constantFrom(undefined, 'x', 1)])),
     outputs: [],
   })),

@@ -1,9 +1,10 @@
 /** Values of Parquet's columns: as SQL writes them, and as zod is to see them. */
 import type { InputShape } from '../../src/domain/schema.ts'
+import type { Random } from './random.ts'
 import type { Seen } from './zodOracle.ts'
 import { parseExactly, seenAsDate, seenInJson, seenInText } from './zodOracle.ts'
 import type { Sample } from './zodSamples.ts'
-import { jsonOf } from './zodSamples.ts'
+import { jsonOf, Raw } from './zodSamples.ts'
 
 export interface Cell {
   sql: string
@@ -202,8 +203,8 @@ const NUMERIC = ['DOUBLE', 'FLOAT', 'TINYINT', 'UTINYINT', 'SMALLINT', 'USMALLIN
 const DECIMAL = ['DECIMAL(38,10)', 'DECIMAL(18,3)', 'DECIMAL(9,2)', 'DECIMAL(38,0)']
 const TIME = ['TIMESTAMPTZ', 'TIMESTAMP', 'TIMESTAMP_MS', 'TIMESTAMP_S', 'TIMESTAMP_NS', 'DATE']
 
-/** The types that may hold what a schema wants. */
-export function typesFor(wants: InputShape): string[] {
+/** The types that may hold what a schema wants, nested values as JSON. */
+function typesFor(wants: InputShape): string[] {
   if (wants.kind === 'union') return wants.options.flatMap(typesFor)
   if (wants.kind === 'any') return ['VARCHAR', 'DOUBLE', 'BIGINT', 'BOOLEAN', 'JSON', 'TIMESTAMPTZ', 'DECIMAL(18,3)']
   if (wants.kind === 'array' || wants.kind === 'tuple' || wants.kind === 'object') return ['JSON']
@@ -220,9 +221,84 @@ export function typesFor(wants: InputShape): string[] {
     : own
 }
 
-/** The cell that comes nearest to a sample; null for a null. */
-export function cellOf(type: string, sample: Sample, pick: number): Cell | null {
-  if (sample === null || sample === undefined) return null
-  const { of, edges } = TYPES[type]!
-  return of(sample) ?? edges[pick % edges.length]!
+/** A column of a Parquet file. */
+export interface PhysicalColumn {
+  type: string
+  /** What comes nearest to a sample; null for a null. */
+  cell: (sample: Sample, pick: number) => Cell | null
 }
+
+/** A column of one of the types that may hold what a schema wants. */
+export function columnFor(wants: InputShape, random: Random): PhysicalColumn {
+  // A union of objects cannot be one struct.
+  if (wants.kind === 'union' && !('tag' in wants)) return columnFor(random.pick(wants.options), random)
+  if (wants.kind === 'array' && random.chance(0.6)) return list(columnFor(wants.item, random), wants.item)
+  if (wants.kind === 'object' && random.chance(0.6))
+    return wants.fields.size > 0 ? struct(wants, random) : map(columnFor(wants.rest!, random), wants.rest!)
+  return plainColumn(random.pick(typesFor(wants)))
+}
+
+export function plainColumn(type: string): PhysicalColumn {
+  const { of, edges } = TYPES[type]!
+  return {
+    type,
+    cell: (sample, pick) => (sample === null || sample === undefined ? null : (of(sample) ?? edges[pick % edges.length]!)),
+  }
+}
+
+const sqlOf = (cell: Cell | null): string => cell?.sql ?? 'NULL'
+const seenOf = (cell: Cell | null, wants: InputShape): unknown => (cell === null ? null : cell.seen(wants).value)
+
+function list({ type, cell }: PhysicalColumn, item: InputShape): PhysicalColumn {
+  return {
+    type: `${type}[]`,
+    cell: (sample, pick) => {
+      if (sample === null || sample === undefined) return null
+      const cells = (Array.isArray(sample) ? sample : [sample]).map(value => cell(value, pick))
+      return {
+        sql: `[${cells.map(sqlOf).join(', ')}]::${type}[]`,
+        seen: () => ({ value: cells.map(each => seenOf(each, item)) }),
+      }
+    },
+  }
+}
+
+function struct({ fields, absent }: InputShape & { kind: 'object' }, random: Random): PhysicalColumn {
+  const members = [...fields].map(([name, wants]) => ({ name, wants, column: columnFor(wants, random) }))
+  const type = `STRUCT(${members.map(({ name, column }) => `"${name}" ${column.type}`).join(', ')})`
+  return {
+    type,
+    cell: (sample, pick) => {
+      if (sample === null || sample === undefined) return null
+      const own = new Map(isObject(sample) ? Object.entries(sample) : [])
+      const cells = members.map(member => ({ ...member, cell: member.column.cell(own.get(member.name) ?? null, pick) }))
+      return {
+        sql: `{${cells.map(member => `'${member.name}': ${sqlOf(member.cell)}`).join(', ')}}::${type}`,
+        seen: () => ({
+          value: Object.fromEntries(
+            cells
+              .filter(member => member.cell !== null || !absent.has(member.name))
+              .map(member => [member.name, seenOf(member.cell, member.wants)]),
+          ),
+        }),
+      }
+    },
+  }
+}
+
+function map({ type, cell }: PhysicalColumn, rest: InputShape): PhysicalColumn {
+  return {
+    type: `MAP(VARCHAR, ${type})`,
+    cell: (sample, pick) => {
+      if (sample === null || sample === undefined) return null
+      const entries = (isObject(sample) ? Object.entries(sample) : []).map(([key, value]) => [key, cell(value, pick)] as const)
+      return {
+        sql: `MAP {${entries.map(([key, value]) => `${textSql(key)}: ${sqlOf(value)}`).join(', ')}}::MAP(VARCHAR, ${type})`,
+        seen: () => ({ value: Object.fromEntries(entries.map(([key, value]) => [key, seenOf(value, rest)])) }),
+      }
+    },
+  }
+}
+
+const isObject = (sample: Sample): sample is { [name: string]: Sample } =>
+  typeof sample === 'object' && sample !== null && !Array.isArray(sample) && !(sample instanceof Raw)

@@ -5,7 +5,7 @@ import type { InputShape } from '../../src/domain/schema.ts'
 import type { Random } from './random.ts'
 import type { Seen } from './zodOracle.ts'
 import { parseExactly, seenInJson, seenInText } from './zodOracle.ts'
-import { cellOf, typesFor } from './zodPhysical.ts'
+import { columnFor, plainColumn } from './zodPhysical.ts'
 import type { Sample } from './zodSamples.ts'
 import { jsonOf, NUMBERS } from './zodSamples.ts'
 import type { SchemaCase } from './zodSchemas.ts'
@@ -159,8 +159,8 @@ export async function writeParquet(
   random: Random,
   { of }: Wants,
 ): Promise<{ seen: SeenRow[]; types: string[] }> {
-  const types = names.map(name =>
-    name === ROW ? random.pick(['BIGINT', 'INTEGER', 'DOUBLE', 'UBIGINT']) : random.pick(typesFor(of(name))),
+  const columns = names.map(name =>
+    name === ROW ? plainColumn(random.pick(['BIGINT', 'INTEGER', 'DOUBLE', 'UBIGINT'])) : columnFor(of(name), random),
   )
   const seen: SeenRow[] = []
   const values = rows.map(row => {
@@ -168,15 +168,15 @@ export async function writeParquet(
       const sample = row.get(name)
       // Some of the type's own edges, whatever the schema is.
       const tried = random.chance(0.1) && name !== ROW ? random.pick<Sample>([...NUMBERS, 'a', []]) : sample
-      return cellOf(types[at]!, sample === null || sample === undefined ? sample : tried, random.whole(0, 99))
+      return columns[at]!.cell(sample === null || sample === undefined ? sample : tried, random.whole(0, 99))
     })
     seen.push(new Map(names.map((name, at) => [name, cells[at]?.seen(of(name)) ?? null])))
     return `(${cells.map(cell => cell?.sql ?? 'NULL').join(', ')})`
   })
   const table = `proof_${tables++}`
-  await connection.run(`CREATE TEMP TABLE ${table} (${names.map((name, at) => `${quoted(name)} ${types[at]}`).join(', ')})`)
+  await connection.run(`CREATE TEMP TABLE ${table} (${names.map((name, at) => `${quoted(name)} ${columns[at]!.type}`).join(', ')})`)
   await connection.run(`INSERT INTO ${table} VALUES ${values.join(', ')}`)
   await connection.run(`COPY ${table} TO '${path}' (FORMAT parquet)`)
   await connection.run(`DROP TABLE ${table}`)
-  return { seen, types }
+  return { seen, types: columns.map(({ type }) => type) }
 }

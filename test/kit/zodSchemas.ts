@@ -1,9 +1,9 @@
 /** Generated schemas of rows, each as the source text that an author would write, with rows to try them with. */
 import fc from 'fast-check'
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { InputShape } from '../../src/domain/schema.ts'
 import type { Column } from './zodColumn.ts'
-import { ANYTHING, coerced, wants } from './zodColumn.ts'
+import { ANYTHING, coerced, schemaOf, wants } from './zodColumn.ts'
 import { otherColumns } from './zodNested.ts'
 import { scalarColumns } from './zodNumbers.ts'
 import type { Sample } from './zodSamples.ts'
@@ -134,6 +134,3 @@ export const schemaCase = (pool: number): fc.Arbitrary<SchemaCase> =>
         seed,
       }))
     })
-
-/** The schema that a source text is. */
-export const schemaOf = (source: string): z.ZodType => new Function('z', `return ${source}`)(z) as z.ZodType
