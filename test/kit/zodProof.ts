@@ -110,7 +110,8 @@ async function written(
   }
 }
 
-interface Scanned {
+/** What the engine's scan makes of a file. */
+export interface Scanned {
   /** By position in the file, from 0. */
   refused: Map<number, string[]>
   /** By the row's own number. */
@@ -118,11 +119,11 @@ interface Scanned {
   error?: string
 }
 
-async function scanned(
+export async function scanned(
   schema: RowSchema,
   format: FileFormat,
   path: string,
-  { connection, folder }: ProofOptions,
+  { connection, folder }: Pick<ProofOptions, 'connection' | 'folder'>,
 ): Promise<Scanned> {
   const source: SourceDefinition = {
     kind: 'objects',

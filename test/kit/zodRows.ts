@@ -174,7 +174,9 @@ export async function writeParquet(
     return `(${cells.map(cell => cell?.sql ?? 'NULL').join(', ')})`
   })
   const table = `proof_${tables++}`
-  await connection.run(`CREATE TEMP TABLE ${table} (${names.map((name, at) => `${quoted(name)} ${columns[at]!.type}`).join(', ')})`)
+  await connection.run(
+    `CREATE TEMP TABLE ${table} (${names.map((name, at) => `${quoted(name)} ${columns[at]!.type}`).join(', ')})`,
+  )
   await connection.run(`INSERT INTO ${table} VALUES ${values.join(', ')}`)
   await connection.run(`COPY ${table} TO '${path}' (FORMAT parquet)`)
   await connection.run(`DROP TABLE ${table}`)

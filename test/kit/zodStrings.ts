@@ -153,12 +153,10 @@ const PATTERNS = [
   ],
 ]
 
-const patterns: fc.Arbitrary<StringCheck> = fc
-  .constantFrom(...PATTERNS)
-  .map(pattern => ({
-    source: `.regex(${pattern})`,
-    examples: ['ABC-12', 'ab', 'a\nb', 'b', 'aa', 'aab', 'xy', '1.5', '\r\n', 'é', '😀', 'a'.repeat(24)],
-  }))
+const patterns: fc.Arbitrary<StringCheck> = fc.constantFrom(...PATTERNS).map(pattern => ({
+  source: `.regex(${pattern})`,
+  examples: ['ABC-12', 'ab', 'a\nb', 'b', 'aa', 'aab', 'xy', '1.5', '\r\n', 'é', '😀', 'a'.repeat(24)],
+}))
 
 const CHANGES = [
   ...[
