@@ -1,7 +1,6 @@
 /** Columns of several types, of nested values, and of values that a schema makes of others. */
 import fc from 'fast-check'
-import type { InputShape } from '../../src/domain/schema.ts'
-import type { Column, TaggedShape } from './zodColumn.ts'
+import type { Column, Shape, TaggedShape } from './zodColumn.ts'
 import { ANYTHING, coerced, takesAbsenceOnly, wants } from './zodColumn.ts'
 import { scalarColumns } from './zodNumbers.ts'
 import type { Sample } from './zodSamples.ts'
@@ -20,7 +19,7 @@ const member: fc.Arbitrary<Column> = fc
     return { ...column, source, samples: fc.oneof({ weight: 4, arbitrary: samples }, fc.constantFrom(undefined, null)) }
   })
 
-const objectOf = (fields: [string, InputShape][], rest?: InputShape, absent: string[] = []): InputShape => ({
+const objectOf = (fields: [string, Shape][], rest?: Shape, absent: string[] = []): Shape => ({
   kind: 'object',
   fields: new Map(fields),
   absent: new Set(absent),
@@ -125,7 +124,7 @@ const records: fc.Arbitrary<Column> = fc
     outputs: [],
   }))
 
-const unionOf = (options: readonly InputShape[]): InputShape => ({ kind: 'union', options: [...options] })
+const unionOf = (options: readonly Shape[]): Shape => ({ kind: 'union', options: [...options] })
 
 const unions: fc.Arbitrary<Column> = fc.oneof(
   fc.tuple(fc.array(leaves, { minLength: 2, maxLength: 3 }), fc.constantFrom('union', 'union', 'xor')).map(([options, name]) => ({
@@ -174,7 +173,7 @@ const unions: fc.Arbitrary<Column> = fc.oneof(
 )
 
 /** Anything that JSON says. */
-const JSON_SHAPE = unionOf([wants('string'), wants('number'), wants('boolean')]) as InputShape & { kind: 'union' }
+const JSON_SHAPE = unionOf([wants('string'), wants('number'), wants('boolean')]) as Shape & { kind: 'union' }
 JSON_SHAPE.options.push({ kind: 'array', item: JSON_SHAPE }, objectOf([], JSON_SHAPE))
 const anything: fc.Arbitrary<Column> = fc
   .constantFrom('z.json()', 'z.any()', 'z.unknown()', 'z.any().refine(value => value !== 1)')
@@ -208,7 +207,7 @@ const wholeNumbers = fc.oneof(
   fc.constantFrom<Sample>(...INTEGERS),
 )
 /** Their own sources are what they are: what SQL has for each may not be taken for it. */
-const OTHERS: [source: string, shape: InputShape, samples: fc.Arbitrary<Sample>, outputs: string[]][] = [
+const OTHERS: [source: string, shape: Shape, samples: fc.Arbitrary<Sample>, outputs: string[]][] = [
   ['z.coerce.string()', coerced('string'), everything, ["'a'"]],
   ['z.coerce.string().min(2)', coerced('string'), everything, ["'ab'"]],
   ['z.coerce.number()', coerced('number'), fc.oneof(wholeNumbers, everything), ['1']],

@@ -1,7 +1,6 @@
 /** Columns of numbers, integers, booleans, dates and choices. */
 import fc from 'fast-check'
-import type { InputShape } from '../../src/domain/schema.ts'
-import type { Column } from './zodColumn.ts'
+import type { Column, Shape } from './zodColumn.ts'
 import { wants } from './zodColumn.ts'
 import type { Sample } from './zodSamples.ts'
 import { hostile, INTEGERS, NUMBERS, near, Raw, TIMES } from './zodSamples.ts'
@@ -198,7 +197,7 @@ const dates: fc.Arbitrary<Column> = fc
     outputs: ["new Date('2001-02-03T04:05:06.789Z')", "new Date('2101-02-03T04:05:06.789Z')"],
   }))
 
-const CHOICES: [source: string, shape: InputShape, examples: Sample[], outputs: string[]][] = [
+const CHOICES: [source: string, shape: Shape, examples: Sample[], outputs: string[]][] = [
   ["z.enum(['a', 'b', '', 'é'])", wants('string'), ['a', 'b', '', 'é', 'e\u0301', 'A', 'a ', 'c'], ["'a'"]],
   ["z.enum({ up: 'U', down: 'D' })", wants('string'), ['U', 'D', 'up', 'u'], ["'U'"]],
   ['z.enum({ A: 0, B: 1.5, 0: "A" })', wants('number'), [0, -0, 1.5, 1, 'A', '0'], ['0']],

@@ -4,13 +4,12 @@
  */
 import { z } from 'zod'
 import type { ColumnType } from '../../src/domain/columnType.ts'
-import type { InputShape } from '../../src/domain/schema.ts'
-import type { TaggedShape } from './zodColumn.ts'
+import type { Shape, TaggedShape } from './zodColumn.ts'
 import { isTagged } from './zodColumn.ts'
 
 export interface OracleColumn {
   name: string
-  wants: InputShape
+  wants: Shape
   schema: z.ZodType
   /** As the table holds it. */
   type: ColumnType
@@ -134,12 +133,12 @@ export function parseExactly(text: string): unknown {
   )
 }
 
-export function seenInJson(wants: InputShape, value: unknown): Seen {
+export function seenInJson(wants: Shape, value: unknown): Seen {
   if (wants.kind === 'date' && wants.coerce && typeof value === 'string') return dateOfText(value)
   return { value: inJson(wants, value) }
 }
 
-function inJson(wants: InputShape, value: unknown): unknown {
+function inJson(wants: Shape, value: unknown): unknown {
   switch (wants.kind) {
     case 'bigint':
       return typeof value === 'number' && Number.isInteger(value) ? BigInt(value) : value
@@ -176,7 +175,7 @@ function inTagged({ tag, options }: TaggedShape, value: unknown): unknown {
   return option === undefined ? value : inJson(options[option]!, value)
 }
 
-const optionsOf = (wants: InputShape): InputShape[] => (wants.kind === 'union' ? wants.options.flatMap(optionsOf) : [wants])
+const optionsOf = (wants: Shape): Shape[] => (wants.kind === 'union' ? wants.options.flatMap(optionsOf) : [wants])
 
 function kindsOf(value: unknown): string[] {
   if (Array.isArray(value)) return ['array', 'tuple']
@@ -186,7 +185,7 @@ function kindsOf(value: unknown): string[] {
 }
 
 /** A field of CSV. */
-export function seenInText(wants: InputShape, text: string): Seen {
+export function seenInText(wants: Shape, text: string): Seen {
   switch (wants.kind) {
     case 'boolean':
       return { value: text === 'true' ? true : text === 'false' ? false : text }
@@ -215,7 +214,7 @@ export function seenInText(wants: InputShape, text: string): Seen {
 }
 
 /** Nested values are written as JSON. */
-function inNested(wants: InputShape, text: string): Seen {
+function inNested(wants: Shape, text: string): Seen {
   try {
     const parsed = parseExactly(text)
     return { value: typeof parsed === 'object' && parsed !== null ? inJson(wants, parsed) : text }

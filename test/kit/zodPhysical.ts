@@ -1,6 +1,7 @@
 /** Values of Parquet's columns: as SQL writes them, and as zod is to see them. */
-import type { InputShape } from '../../src/domain/schema.ts'
+
 import type { Random } from './random.ts'
+import type { Shape } from './zodColumn.ts'
 import type { Seen } from './zodOracle.ts'
 import { parseExactly, seenAsDate, seenInJson, seenInText } from './zodOracle.ts'
 import type { Sample } from './zodSamples.ts'
@@ -8,7 +9,7 @@ import { jsonOf, Raw } from './zodSamples.ts'
 
 export interface Cell {
   sql: string
-  seen: (wants: InputShape) => Seen
+  seen: (wants: Shape) => Seen
 }
 
 interface Physical {
@@ -24,9 +25,9 @@ function text(value: string): Cell {
   return { sql: textSql(kept), seen: wants => (wants.kind === 'date' ? seenInText(wants, kept) : { value: kept }) }
 }
 
-const expects = (wants: InputShape, kind: string): boolean =>
+const expects = (wants: Shape, kind: string): boolean =>
   wants.kind === kind || (wants.kind === 'union' && wants.options.some(option => expects(option, kind)))
-const onlyBigints = (wants: InputShape): boolean => expects(wants, 'bigint') && !expects(wants, 'number')
+const onlyBigints = (wants: Shape): boolean => expects(wants, 'bigint') && !expects(wants, 'number')
 
 function integer(value: bigint, type: string): Cell {
   const isSafe = value >= -(2n ** 53n - 1n) && value <= 2n ** 53n - 1n
@@ -204,7 +205,7 @@ const DECIMAL = ['DECIMAL(38,10)', 'DECIMAL(18,3)', 'DECIMAL(9,2)', 'DECIMAL(38,
 const TIME = ['TIMESTAMPTZ', 'TIMESTAMP', 'TIMESTAMP_MS', 'TIMESTAMP_S', 'TIMESTAMP_NS', 'DATE']
 
 /** The types that may hold what a schema wants, nested values as JSON. */
-function typesFor(wants: InputShape): string[] {
+function typesFor(wants: Shape): string[] {
   if (wants.kind === 'union') return wants.options.flatMap(typesFor)
   if (wants.kind === 'any') return ['VARCHAR', 'DOUBLE', 'BIGINT', 'BOOLEAN', 'JSON', 'TIMESTAMPTZ', 'DECIMAL(18,3)']
   if (wants.kind === 'array' || wants.kind === 'tuple' || wants.kind === 'object') return ['JSON']
@@ -229,7 +230,7 @@ export interface PhysicalColumn {
 }
 
 /** A column of one of the types that may hold what a schema wants. */
-export function columnFor(wants: InputShape, random: Random): PhysicalColumn {
+export function columnFor(wants: Shape, random: Random): PhysicalColumn {
   // A union of objects cannot be one struct.
   if (wants.kind === 'union' && !('tag' in wants)) return columnFor(random.pick(wants.options), random)
   if (wants.kind === 'array' && random.chance(0.6)) return list(columnFor(wants.item, random), wants.item)
@@ -247,9 +248,9 @@ export function plainColumn(type: string): PhysicalColumn {
 }
 
 const sqlOf = (cell: Cell | null): string => cell?.sql ?? 'NULL'
-const seenOf = (cell: Cell | null, wants: InputShape): unknown => (cell === null ? null : cell.seen(wants).value)
+const seenOf = (cell: Cell | null, wants: Shape): unknown => (cell === null ? null : cell.seen(wants).value)
 
-function list({ type, cell }: PhysicalColumn, item: InputShape): PhysicalColumn {
+function list({ type, cell }: PhysicalColumn, item: Shape): PhysicalColumn {
   return {
     type: `${type}[]`,
     cell: (sample, pick) => {
@@ -263,7 +264,7 @@ function list({ type, cell }: PhysicalColumn, item: InputShape): PhysicalColumn 
   }
 }
 
-function struct({ fields, absent }: InputShape & { kind: 'object' }, random: Random): PhysicalColumn {
+function struct({ fields, absent }: Shape & { kind: 'object' }, random: Random): PhysicalColumn {
   const members = [...fields].map(([name, wants]) => ({ name, wants, column: columnFor(wants, random) }))
   const type = `STRUCT(${members.map(({ name, column }) => `"${name}" ${column.type}`).join(', ')})`
   return {
@@ -286,7 +287,7 @@ function struct({ fields, absent }: InputShape & { kind: 'object' }, random: Ran
   }
 }
 
-function map({ type, cell }: PhysicalColumn, rest: InputShape): PhysicalColumn {
+function map({ type, cell }: PhysicalColumn, rest: Shape): PhysicalColumn {
   return {
     type: `MAP(VARCHAR, ${type})`,
     cell: (sample, pick) => {

@@ -4,13 +4,14 @@ import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { FeatureSet } from '../../src/domain/featureSet.ts'
 import type { RejectedRow } from '../../src/domain/rejectedRows.ts'
-import type { InputShape, Issue, RowSchema } from '../../src/domain/schema.ts'
+import type { Issue, RowSchema } from '../../src/domain/schema.ts'
 import type { FileFormat, SourceDefinition } from '../../src/domain/source.ts'
 import { RejectStage } from '../../src/engine/duckdb/rejectStage.ts'
 import { stageRejects } from '../../src/engine/duckdb/rejects.ts'
 import { prepareScan } from '../../src/engine/duckdb/scan.ts'
 import { pinned } from './computing.ts'
 import type { Random } from './random.ts'
+import type { Shape } from './zodColumn.ts'
 import type { OracleSchema, Outcome } from './zodOracle.ts'
 import { outcomeOf, seenInJson } from './zodOracle.ts'
 import type { Row, SeenRow, Wants } from './zodRows.ts'
@@ -45,7 +46,7 @@ let files = 0
 /** Tries one schema, as `readSchema` read it. */
 export async function prove(tried: SchemaCase, schema: RowSchema, options: ProofOptions): Promise<Proof> {
   const { random } = options
-  const shapes = new Map<string, InputShape>([
+  const shapes = new Map<string, Shape>([
     [ROW, { kind: 'number' }],
     ...tried.columns.map(({ name, column }) => [name, column.wants] as const),
   ])
@@ -172,7 +173,13 @@ class Refusals extends RejectStage {
 
   constructor(connection: DuckDBConnection, source: SourceDefinition) {
     // Of a set the stage wants no more than its source.
-    super({ connection, set: { name: 'tried', source } as FeatureSet, run: { id: 'tried', startedAt: 0n }, scratchDir: '' })
+    super({
+      connection,
+      set: { name: 'tried', source } as FeatureSet,
+      run: { id: 'tried', startedAt: 0n },
+      files: [],
+      scratchDir: '',
+    })
     this.#connection = connection
   }
 

@@ -1,8 +1,8 @@
 /** Rows for a generated schema, as a file of each format and as what zod is to see of them. */
 import { writeFileSync } from 'node:fs'
 import type { DuckDBConnection } from '@duckdb/node-api'
-import type { InputShape } from '../../src/domain/schema.ts'
 import type { Random } from './random.ts'
+import type { Shape } from './zodColumn.ts'
 import type { Seen } from './zodOracle.ts'
 import { parseExactly, seenInJson, seenInText } from './zodOracle.ts'
 import { columnFor, plainColumn } from './zodPhysical.ts'
@@ -18,7 +18,7 @@ export type Row = Map<string, Sample>
 export type SeenRow = Map<string, Seen | null> | 'malformed' | undefined
 
 export interface Wants {
-  of: (name: string) => InputShape
+  of: (name: string) => Shape
   /** Whether the schema names the column. */
   isNamed: (name: string) => boolean
 }
@@ -31,7 +31,7 @@ export function rowsOf(
   { columns, extra }: SchemaCase,
   count: number,
   random: Random,
-  seen: (sample: Sample, wants: InputShape) => unknown,
+  seen: (sample: Sample, wants: Shape) => unknown,
 ): Row[] {
   const good = columns.map(({ column, schema, pool }) =>
     pool.filter(sample => {

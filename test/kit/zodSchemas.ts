@@ -1,8 +1,7 @@
 /** Generated schemas of rows, each as the source text that an author would write, with rows to try them with. */
 import fc from 'fast-check'
 import type { z } from 'zod'
-import type { InputShape } from '../../src/domain/schema.ts'
-import type { Column } from './zodColumn.ts'
+import type { Column, Shape } from './zodColumn.ts'
 import { ANYTHING, coerced, schemaOf, wants } from './zodColumn.ts'
 import { otherColumns } from './zodNested.ts'
 import { scalarColumns } from './zodNumbers.ts'
@@ -74,7 +73,7 @@ export interface SchemaCase {
   columns: CaseColumn[]
   /** What the schema says of columns that it does not name; undefined where they are dropped. */
   extra: z.ZodType | undefined
-  extraWants: InputShape
+  extraWants: Shape
   /** Decides the rows. */
   seed: number
 }
@@ -95,7 +94,7 @@ const WHOLE: ((a: string) => string)[] = [
 ]
 
 const ways = fc.constantFrom('object', 'object', 'object', 'object', 'object', 'strictObject', 'looseObject', 'catchall')
-const CATCHALLS: [source: string, wants: InputShape][] = [
+const CATCHALLS: [source: string, wants: Shape][] = [
   ['z.number()', wants('number')],
   ['z.string().min(2)', wants('string')],
   ['z.int().nullable()', wants('number')],
