@@ -106,8 +106,8 @@ const CATCHALLS: [source: string, wants: Shape][] = [
 export const schemaCase = (pool: number): fc.Arbitrary<SchemaCase> =>
   fc
     .record({
-      columns: fc.array(column, { minLength: 2, maxLength: 5 }),
-      names: fc.shuffledSubarray(NAMES, { minLength: 5, maxLength: 5 }),
+      columns: fc.array(column, { minLength: 3, maxLength: 7 }),
+      names: fc.shuffledSubarray(NAMES, { minLength: 7, maxLength: 7 }),
       way: ways,
       catchall: fc.constantFrom(...CATCHALLS),
       whole: fc.option(fc.constantFrom(...WHOLE), { freq: 6 }),
