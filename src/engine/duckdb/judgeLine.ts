@@ -1,6 +1,6 @@
 /** A line of JSON judged by zod itself: those that the row reader leaves, for zod's words or because only zod can tell. */
 import type { Value } from '../../domain/columnType.ts'
-import type { Field, InputShape } from '../../domain/schema.ts'
+import type { Field, InputShape, RowSchema } from '../../domain/schema.ts'
 import type { PinnedFile } from '../../domain/source.ts'
 import { instantOfText } from '../../domain/zonedTime.ts'
 import { instantOf } from '../../rows/instantOf.ts'
@@ -23,6 +23,7 @@ export function lineJudge(request: ScanRequest, file: PinnedFile): Judge {
   const decoded = schema.fields.filter(field => !isAsParsed(field.shape) || isAbsentIfNull(field))
   // zod would take a column called `constructor` for present, if rows inherited what objects do.
   const inherits = schema.fields.some(({ name }) => name in {})
+  const decodeOthers = othersDecoder(schema, zone)
   const time = schema.fields.find(({ name }) => name === eventTime.column)!
   const known = schema.fields.findIndex(({ name }) => name === knownTime)
   const unit = eventTime.unit && UNIT[eventTime.unit]
@@ -40,6 +41,7 @@ export function lineJudge(request: ScanRequest, file: PinnedFile): Judge {
     if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) return malformed(text, 'Not a JSON object')
     const seen: Seen = inherits ? Object.assign(Object.create(null), parsed) : (parsed as Seen)
     for (const [name, value] of folder) seen[name] = value
+    decodeOthers?.(seen)
     const instants = decodeRow(decoded, seen, zone)
     const stored = (field: Field, row: Seen): Value => instants?.stored(field, row) ?? storedValue(field, row[field.name])!
     let t: bigint | undefined
@@ -109,6 +111,21 @@ function isAsParsed(shape: InputShape): boolean {
 }
 
 const isAbsentIfNull = ({ nullable, optional }: Field): boolean => optional && !nullable
+
+/** The same of columns that only the schema's catchall knows; undefined where it sees them as they are. */
+function othersDecoder({ extra, fields }: RowSchema, zone: string | undefined): ((seen: Seen) => void) | undefined {
+  const shape = extra.kind === 'judged' ? extra.field('').shape : undefined
+  if (shape === undefined || isAsParsed(shape)) return undefined
+  const known = new Set(fields.map(({ name }) => name))
+  return seen => {
+    for (const name of Object.keys(seen)) if (!known.has(name)) define(seen, name, decodeJson(shape, seen[name], zone))
+  }
+}
+
+/** Unlike an assignment, this keeps a member called `__proto__` a member. */
+function define(seen: Seen, name: string, value: unknown): void {
+  Object.defineProperty(seen, name, { value, writable: true, enumerable: true, configurable: true })
+}
 
 /** Turns what JSON gives into what zod is shown. */
 function decodeRow(fields: readonly Field[], seen: Seen, zone: string | undefined): Instants | undefined {
