@@ -35,7 +35,7 @@ function dateOfText(text: string, zone: string | undefined, coerce: boolean): un
   const instant = instantOfText(text, zone)
   if (instant !== undefined) return dateOf(instant)
   // Left to itself `z.coerce.date()` would take what JavaScript guesses, in the zone of whatever machine this is.
-  return coerce ? new Unreadable(text) : text
+  return coerce ? unreadableDate(text) : text
 }
 
 /** The first of the options that the text is one of, in the schema's order; a text is what nothing else is. */
@@ -43,7 +43,7 @@ function decodeUnionText(options: readonly InputShape[], text: string, zone: str
   for (const option of options) {
     if (option.kind === 'string' || option.kind === 'any') return text
     const decoded = decodeText(option, text, zone)
-    if (typeof decoded === 'string' || decoded instanceof Unreadable) continue
+    if (typeof decoded === 'string' || unreadableText(decoded) !== undefined) continue
     // Of several nested options the value itself tells which one is meant.
     return typeof decoded === 'object' && !(decoded instanceof Date) ? decodeJsonUnion(options, parseJson(text), zone) : decoded
   }
@@ -131,16 +131,14 @@ function kindsOf(value: unknown): InputShape['kind'][] {
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** A text that is no instant, as a date that is none: zod refuses it in its own words. */
-class Unreadable extends Date {
-  readonly #text: string
+/** Texts that are no instants, by the date that zod is shown for them, which is none. */
+const unreadable = new WeakMap<Date, string>()
 
-  constructor(text: string) {
-    super(Number.NaN)
-    this.#text = text
-  }
-
-  override toString(): string {
-    return this.#text
-  }
+function unreadableDate(text: string): Date {
+  const date = new Date(Number.NaN)
+  unreadable.set(date, text)
+  return date
 }
+
+/** The text that a date stands for which is none; undefined of every other value. */
+export const unreadableText = (value: unknown): string | undefined => (value instanceof Date ? unreadable.get(value) : undefined)

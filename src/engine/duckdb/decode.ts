@@ -65,6 +65,9 @@ function typedDecoder(field: Field, { sql, type }: PhysicalColumn, zone: string 
   // What is not of the type that the schema wants is shown to zod as what it is, where that can be right.
   if (!field.coerce && !holdsShape(field.shape, type)) return undefined
   const seen = naturalValue(field.shape, type, zone, `${where}: column \`${field.name}\``)
+  // Values of JSON within others are told from texts by nothing once they are in JavaScript.
+  if (type !== 'JSON' && /\bJSON\b/.test(type))
+    return { value: undefined, conditions: [], raw: `to_json(${sql})::VARCHAR`, seen, isText: true }
   return { value: undefined, conditions: [], raw: sql, seen, ...(type === 'VARCHAR' || type === 'JSON' ? { isText: true } : {}) }
 }
 

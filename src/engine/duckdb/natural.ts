@@ -38,7 +38,7 @@ export function holdsShape(shape: InputShape, type: string): boolean {
 /** A function from the engine's values to what zod sees. `what` names the column for messages. */
 export function naturalValue(shape: InputShape, type: string, zone: string | undefined, what: string): (raw: unknown) => unknown {
   // A type of the engine's own is told by its text.
-  if (type === 'JSON') return raw => decodeJson(shape, parseJson(String(raw)), zone)
+  if (/\bJSON\b/.test(type)) return raw => decodeJson(shape, parseJson(String(raw)), zone)
   return raw => natural(shape, raw as DuckDBValue, { zone, what })
 }
 

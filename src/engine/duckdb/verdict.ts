@@ -2,6 +2,7 @@
 import type { Field, Issue } from '../../domain/schema.ts'
 import { EARLIEST_INSTANT, LATEST_INSTANT } from '../../domain/time.ts'
 import { isLocalTime } from '../../domain/zonedTime.ts'
+import { unreadableText } from '../../validation/decodeShape.ts'
 import type { ScanRequest } from './scanRequest.ts'
 
 /**
@@ -38,15 +39,15 @@ export function judge(
 }
 
 /** A time that would be one with an offset: what zod sees is text, or no date. */
-const lacksOffset = ({ input }: Field, value: unknown): boolean =>
-  input === 'date' &&
-  (typeof value === 'string' || (value instanceof Date && Number.isNaN(value.getTime()))) &&
-  isLocalTime(String(value))
+const lacksOffset = ({ input }: Field, value: unknown): boolean => {
+  const text = typeof value === 'string' ? value : unreadableText(value)
+  return input === 'date' && text !== undefined && isLocalTime(text)
+}
 
 function offsetIssue(path: string, value: unknown): Issue {
   return {
     path,
     code: 'no_offset',
-    message: `\`${value}\` has no offset, and the source declares no zone: write zone: 'UTC' or another`,
+    message: `\`${unreadableText(value) ?? value}\` has no offset, and the source declares no zone: write zone: 'UTC' or another`,
   }
 }
