@@ -17,6 +17,12 @@ describe.concurrent('quern check', () => {
     expect(documents(await check({}, '--json'))).toEqual([{ name: 'orders_daily', outcome: 'ok', columns: 3, byZod: [] }])
   })
 
+  it('says nothing else, however many definitions there are', async () => {
+    const sets = Array.from({ length: 12 }, (_, at) => [`transforms/o${at}.ts`, orders({ name: `orders_${at}` })])
+    const outcome = await quern(['check'], { cwd: project(Object.fromEntries(sets)) })
+    expect(outcome).toMatchObject({ code: 0, stderr: '' })
+  })
+
   it('reports all faults at once, each with its place', async () => {
     const outcome = await check({
       source: "zone: 'Mars/Base', rowKey: ['id'],",
