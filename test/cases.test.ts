@@ -156,6 +156,19 @@ FAILED  orders_daily: wrong rows (N ms)
     })
   }
 
+  it('goes by what files are called, whatever their folder is called', async () => {
+    const cwd = project({
+      'transforms/o.ts': orders({
+        uri: 'csv/*.ndjson',
+        schema: 'time: z.coerce.date(), customer: z.string(), amount: z.int(), currency: z.string()',
+      }),
+      'fixtures/o.ts': fixture({
+        types: `rejects: [{ row: ${order("amount: 'five'")}, code: 'invalid_type' }, { row: ${order('amount: 0.5')} }]`,
+      }),
+    })
+    expect(await here(cwd, ['test'])).toMatchObject({ code: 0 })
+  })
+
   it('counts a CSV row whose only column is null', async () => {
     const cwd = project({
       'transforms/o.ts': orders({ schema: 'time: z.date().nullable()', features: "n: count().over('1d')" }).replace(
