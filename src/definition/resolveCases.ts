@@ -12,7 +12,7 @@ import type { CasesDeclaration } from './cases.ts'
 import { shown, unknownOptions } from './options.ts'
 import { INSTANT_HINT, instantOf, tableValue, valueHint } from './tableValue.ts'
 
-export type ResolvedCase = { name: string } & ({ unit: UnitCase } | { faults: Fault[] })
+type ResolvedCase = { name: string } & ({ unit: UnitCase } | { faults: Fault[] })
 
 /** @param place the file */
 export function resolveCases({ cases }: CasesDeclaration, set: FeatureSet, place: string): ResolvedCase[] {
