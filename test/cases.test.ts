@@ -382,6 +382,13 @@ describe('a case that is none', () => {
       /is not among the case's cutoffs\n.*They are 2026-01-02T00:00:00Z/,
     ],
     ['an invalid Date', `rows: [${order("time: new Date('soon')")}], ${AT}, expect: []`, /column `time` is an invalid Date/],
+    ['a function', `rejects: [{ row: ${order('amount: () => 1')} }]`, /column `amount` is a function\n.*what a file can hold/],
+    ['a Map within an array', `rejects: [{ row: ${order('amount: [new Map()]')} }]`, /column `amount` holds a Map/],
+    [
+      'an object that holds itself',
+      `rejects: [{ row: ${order('amount: (() => { const o = {}; return Object.assign(o, { o }) })()')} }]`,
+      /column `amount` holds an object that holds itself/,
+    ],
     ['no rows', `rows: [], ${AT}, expect: []`, /holds no rows, so it proves nothing/],
     [
       'more rows than a case is for',
