@@ -20,7 +20,7 @@ export interface Fixture {
   content: { unit: UnitCase } | { error: Error }
 }
 
-export const FIXTURES = 'fixtures'
+const FIXTURES = 'fixtures'
 
 /** Every case of the project, by file. Raises a DefinitionError where it has none. */
 export async function loadFixtures(projectDir: string): Promise<Fixture[]> {

@@ -5,22 +5,26 @@ import { pathToFileURL } from 'node:url'
 
 /** Of the files that are being loaded. */
 let hooks: ModuleHooks | undefined
-let loading = 0
+const loading = new Set<() => void>()
+
+/** Nothing is left that could settle anything, and the process would end. */
+const refuseAll = (): void => {
+  for (const refuse of loading) refuse()
+}
 
 /** The file's default export. Raises whatever loading it raises. */
 export async function importProjectFile(path: string): Promise<unknown> {
-  loading++
   hooks ??= resolveQuernToThisEngine()
   const stuck = Promise.withResolvers<never>()
   const refuse = (): void => stuck.reject(new Error('a top-level `await` in it waits for what never happens'))
-  // Nothing is left that could settle anything, and the process would end.
-  process.once('beforeExit', refuse)
+  if (loading.size === 0) process.on('beforeExit', refuseAll)
+  loading.add(refuse)
   try {
     return ((await Promise.race([import(pathToFileURL(path).href), stuck.promise])) as { default?: unknown }).default
   } finally {
-    process.off('beforeExit', refuse)
-    loading--
-    if (loading === 0) {
+    loading.delete(refuse)
+    if (loading.size === 0) {
+      process.off('beforeExit', refuseAll)
       // What is loaded later is none of the project's, and there is much of it.
       hooks?.deregister()
       hooks = undefined

@@ -156,6 +156,19 @@ FAILED  orders_daily: wrong rows (N ms)
     })
   }
 
+  it('goes by what files are called, whatever their folder is called', async () => {
+    const cwd = project({
+      'transforms/o.ts': orders({
+        uri: 'csv/*.ndjson',
+        schema: 'time: z.coerce.date(), customer: z.string(), amount: z.int(), currency: z.string()',
+      }),
+      'fixtures/o.ts': fixture({
+        types: `rejects: [{ row: ${order("amount: 'five'")}, code: 'invalid_type' }, { row: ${order('amount: 0.5')} }]`,
+      }),
+    })
+    expect(await here(cwd, ['test'])).toMatchObject({ code: 0 })
+  })
+
   it('counts a CSV row whose only column is null', async () => {
     const cwd = project({
       'transforms/o.ts': orders({ schema: 'time: z.date().nullable()', features: "n: count().over('1d')" }).replace(
@@ -369,6 +382,13 @@ describe('a case that is none', () => {
       /is not among the case's cutoffs\n.*They are 2026-01-02T00:00:00Z/,
     ],
     ['an invalid Date', `rows: [${order("time: new Date('soon')")}], ${AT}, expect: []`, /column `time` is an invalid Date/],
+    ['a function', `rejects: [{ row: ${order('amount: () => 1')} }]`, /column `amount` is a function\n.*what a file can hold/],
+    ['a Map within an array', `rejects: [{ row: ${order('amount: [new Map()]')} }]`, /column `amount` holds a Map/],
+    [
+      'an object that holds itself',
+      `rejects: [{ row: ${order('amount: (() => { const o = {}; return Object.assign(o, { o }) })()')} }]`,
+      /column `amount` holds an object that holds itself/,
+    ],
     ['no rows', `rows: [], ${AT}, expect: []`, /holds no rows, so it proves nothing/],
     [
       'more rows than a case is for',

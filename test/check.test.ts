@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { documents, quern } from './kit/cli.ts'
 import type { OrdersOptions } from './kit/project.ts'
-import { orders, project } from './kit/project.ts'
+import { ORDER_SCHEMA, orders, project } from './kit/project.ts'
 
 const check = (options: OrdersOptions, ...args: string[]) =>
   quern(['check', ...args], { cwd: project({ 'transforms/o.ts': orders(options) }) })
@@ -15,6 +15,23 @@ describe.concurrent('quern check', () => {
       stderr: '',
     })
     expect(documents(await check({}, '--json'))).toEqual([{ name: 'orders_daily', outcome: 'ok', columns: 3, byZod: [] }])
+  })
+
+  it('says nothing else, however many definitions there are', async () => {
+    const sets = Array.from({ length: 12 }, (_, at) => [`transforms/o${at}.ts`, orders({ name: `orders_${at}` })])
+    const outcome = await quern(['check'], { cwd: project(Object.fromEntries(sets)) })
+    expect(outcome).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  it('names the columns of files that the schema does not, and one in other case', async () => {
+    const cwd = project({
+      'transforms/o.ts': orders({ schema: `${ORDER_SCHEMA}, note: z.string().optional()` }),
+      'data/a.csv': 'time,customer,amount,currency,shop,Note\n2026-01-01T12:00:00Z,ada,1,EUR,x,y\n',
+    })
+    expect((await quern(['check', '--sources'], { cwd })).stdout).toContain(
+      '\n  not in the schema, and not read: shop, Note (the schema says `note`: names are case-sensitive)\n',
+    )
+    expect(documents(await quern(['check', '--sources', '--json'], { cwd }))).toMatchObject([{ unnamed: ['shop', 'Note'] }])
   })
 
   it('reports all faults at once, each with its place', async () => {

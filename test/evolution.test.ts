@@ -49,6 +49,19 @@ describe('a schema that changed', () => {
     })
   })
 
+  it('shows where two long refinements part', async () => {
+    const living = new Living(DATA)
+    const refined = (least: number): string =>
+      ORDER_SCHEMA.replace(
+        'min(0)',
+        `min(0).refine(amount => [amount, amount, amount, amount, amount, amount].every(one => one > ${least}))`,
+      )
+    living.define({ schema: refined(0) })
+    await living.run()
+    living.define({ schema: refined(-1) })
+    expect((await living.line('plan')).reason).toMatch(/: refine \.\.\.\S+ => one > 0\)" -> \.\.\.\S+ => one > -1\)"\)$/)
+  })
+
   it('is unchanged by a description, and by an optional column that no file has', async () => {
     const living = new Living(DATA)
     await living.run()

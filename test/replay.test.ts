@@ -136,6 +136,18 @@ describe('rows that were refused for what no fingerprint sees', () => {
     expect(await living.run()).toMatchObject({ outcome: 'unchanged', version: 1 })
   })
 
+  it('are a cause of their own between two versions', async () => {
+    const living = await helped()
+    living.accept(-5)
+    await living.replay()
+    expect(await living.run(...ALLOWED)).toMatchObject({ outcome: 'committed', version: 1 })
+    expect(await living.line('diff', 'orders_daily@0', 'orders_daily@1')).toMatchObject({ causes: ['replay'] })
+    living.put('d', csv('01-02 ada 5'))
+    expect(await living.run(...ALLOWED)).toMatchObject({ outcome: 'committed', version: 2 })
+    expect(await living.line('diff', 'orders_daily@1', 'orders_daily@2')).toMatchObject({ causes: ['late rows'] })
+    expect(await living.line('diff', 'orders_daily@0', 'orders_daily@2')).toMatchObject({ causes: ['late rows', 'replay'] })
+  })
+
   it('change nothing where none passes', async () => {
     const living = await helped()
     expect((await living.replay()).all).toMatchObject({ outcome: 'unchanged', rows: 3, passing: 0, failing: 3 })

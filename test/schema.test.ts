@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { flight } from '../schemas/flight.ts'
 import { toRe2 } from '../src/validation/pattern.ts'
 import { readSchema } from '../src/validation/readSchema.ts'
+import { Living } from './kit/living.ts'
 
 function fieldsOf(object: z.ZodObject) {
   const read = readSchema(object)
@@ -35,6 +36,12 @@ describe('readSchema', () => {
       { kind: 'min', value: -1500, inclusive: true },
       { kind: 'max', value: 3000, inclusive: true },
     ])
+  })
+
+  it('shows every column to the refinement of a loose object', async () => {
+    const living = new Living({ a: 'time,customer,amount,void\n2026-01-01T12:00:00Z,ada,1,\n2026-01-01T12:00:00Z,bob,1,x\n' })
+    living.define({ schema: 'time: z.date(), customer: z.string(), amount: z.int() }).loose().refine(row => { return !row.void' })
+    expect(await living.run('--max-rejected', '1')).toMatchObject({ rowsRead: 2, rowsRejected: 1 })
   })
 
   it('names what has no meaning in a table, with its column', () => {

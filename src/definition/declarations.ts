@@ -18,8 +18,8 @@ type Named<T> = T extends unknown ? keyof { [K in keyof T as string extends K ? 
 type Member<T, K> = T extends unknown ? (K extends keyof T ? T[K] : undefined) : never
 type Input<S extends RowObject> = { [K in Named<z.output<S>>]: Member<z.output<S>, K> }
 type ColumnName<S extends RowObject> = keyof Input<S> & string
-/** Of values that are nested, or of several types, the column is JSON text. */
-type Value<T> = Plain<NonNullable<T>>
+/** Of values that are nested, of several types, or of any, the column is JSON text. */
+type Value<T> = 0 extends 1 & T ? string : Plain<NonNullable<T>>
 type Plain<T> = [T] extends [string]
   ? T
   : [T] extends [number | bigint]

@@ -12,7 +12,7 @@ import type { CasesDeclaration } from './cases.ts'
 import { shown, unknownOptions } from './options.ts'
 import { INSTANT_HINT, instantOf, tableValue, valueHint } from './tableValue.ts'
 
-export type ResolvedCase = { name: string } & ({ unit: UnitCase } | { faults: Fault[] })
+type ResolvedCase = { name: string } & ({ unit: UnitCase } | { faults: Fault[] })
 
 /** @param place the file */
 export function resolveCases({ cases }: CasesDeclaration, set: FeatureSet, place: string): ResolvedCase[] {
@@ -89,9 +89,31 @@ function inputRow(row: unknown, part: string, { source }: FeatureSet, fault: Rep
   const unknown = source.schema.extra.kind === 'ignored' ? unknownOptions(row, names) : []
   for (const name of unknown) fault(part, `there is no column \`${name}\``, nearest(name, names))
   for (const [name, value] of Object.entries(row)) {
-    if (value instanceof Date && Number.isNaN(value.getTime())) fault(part, `column \`${name}\` is an invalid Date`, INSTANT_HINT)
+    const what = unwritable(value, [])
+    if (what !== undefined)
+      fault(
+        part,
+        `column \`${name}\` ${isObject(value) || Array.isArray(value) ? 'holds' : 'is'} ${what}`,
+        what.endsWith('Date') ? INSTANT_HINT : WRITABLE_HINT,
+      )
   }
   return [columnsOf(row)]
+}
+
+const WRITABLE_HINT = 'Write what a file can hold: texts, numbers, booleans, Dates, null, and arrays and objects of these.'
+
+/** What no file can hold, in words; undefined where one can hold the value. */
+function unwritable(value: unknown, around: readonly object[]): string | undefined {
+  if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`
+  if (typeof value !== 'object' || value === null) return undefined
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'an invalid Date' : undefined
+  if (value instanceof Map || value instanceof Set) return `a ${value.constructor.name}`
+  if (around.includes(value)) return 'an object that holds itself'
+  for (const member of Object.values(value)) {
+    const what = unwritable(member, [...around, value])
+    if (what !== undefined) return what
+  }
+  return undefined
 }
 
 /** Without what every object inherits: a column may be called `constructor`, and be left out. */

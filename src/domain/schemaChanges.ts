@@ -3,14 +3,14 @@ import { columnsOf } from './expression.ts'
 import type { FeatureSet } from './featureSet.ts'
 import type { ColumnRecord, SchemaRecord } from './schema.ts'
 
-export interface ColumnChange {
+interface ColumnChange {
   name: string
   before: ColumnRecord | undefined
   after: ColumnRecord | undefined
 }
 
 /** The columns that are not what they were, in the order of the new schema; those that are gone follow. */
-export function changedColumns(before: SchemaRecord, after: SchemaRecord): ColumnChange[] {
+function changedColumns(before: SchemaRecord, after: SchemaRecord): ColumnChange[] {
   const old = new Map(before.columns.map(column => [column.name, column]))
   const now = new Set(after.columns.map(({ name }) => name))
   const all = [
@@ -44,7 +44,7 @@ function partWords(before: readonly string[], after: readonly string[]): string 
   const words: string[] = []
   for (const part of gone) {
     const at = come.findIndex(other => keyOf(other) === keyOf(part) && part !== keyOf(part))
-    if (at >= 0) words.push(`${keyOf(part)} ${clipped(restOf(part))} -> ${clipped(restOf(come.splice(at, 1)[0]!))}`)
+    if (at >= 0) words.push(`${keyOf(part)} ${clippedPair(restOf(part), restOf(come.splice(at, 1)[0]!)).join(' -> ')}`)
     else words.push(`no longer ${clipped(part)}`)
   }
   words.push(...come.map(part => `now ${clipped(part)}`))
@@ -66,6 +66,15 @@ const restOf = (part: string): string => part.slice(keyOf(part).length + 1)
 
 const LONGEST = 60
 const clipped = (text: string): string => (text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text)
+
+/** Two texts, from a little before where they part if they begin alike for too long. */
+function clippedPair(before: string, after: string): [string, string] {
+  if (clipped(before) !== clipped(after)) return [clipped(before), clipped(after)]
+  let same = 0
+  while (before[same] === after[same]) same++
+  const rest = (text: string): string => clipped(`...${text.slice(same - LONGEST / 3)}`)
+  return [rest(before), rest(after)]
+}
 
 /**
  * The names of the columns that changed, where rows and values of `set` are what they were in every file that has none of them:

@@ -36,7 +36,7 @@ export interface UnitCase {
 /** A row of an input file is written by hand, and found again by its place. */
 export const MOST_ROWS = 10_000
 
-export type DifferenceKind =
+type DifferenceKind =
   /** A column's value. */
   | 'value'
   /** An expected row is not there, or one is that was not expected. */

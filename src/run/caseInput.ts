@@ -37,8 +37,10 @@ export async function writeInput(source: SourceDefinition, rows: readonly InputR
 
 /** The one that the pattern names; Parquet, whose columns have types, where it names none or several. */
 function formatOf({ uri, schema }: SourceDefinition): FileFormat {
-  const written = [...uri.matchAll(/\b(parquet|csv|ndjson|jsonl)\b/g)].map(([extension]) => extension.replace('jsonl', 'ndjson'))
-  const named = new Set(written as FileFormat[])
+  const namedBy = (text: string, pattern: RegExp): Set<string> =>
+    new Set([...text.matchAll(pattern)].map(([, extension]) => extension!.replace('jsonl', 'ndjson')))
+  const byFile = namedBy(uri.slice(uri.lastIndexOf('/') + 1), /[.{,](parquet|csv|ndjson|jsonl)\b/g)
+  const named = (byFile.size > 0 ? byFile : namedBy(uri, /\b(parquet|csv|ndjson|jsonl)\b/g)) as Set<FileFormat>
   const format = named.size === 1 ? [...named][0]! : 'parquet'
   const names = new Set(schema.fields.map(({ name }) => name.toLowerCase()))
   // The engine writes no two columns that differ by their case alone, and nested values only as text.

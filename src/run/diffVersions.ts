@@ -26,7 +26,7 @@ interface VersionDiff {
   schema: string[]
 }
 
-type Cause = 'definition' | 'schema' | 'late rows' | 'new cutoffs' | 'engine' | 'no record'
+type Cause = 'definition' | 'schema' | 'late rows' | 'replay' | 'new cutoffs' | 'engine' | 'no record'
 
 /** What is different in `to`, seen from `from`. */
 export async function diffVersions(from: Resolved, to: Resolved, { engine }: Parts): Promise<VersionDiff> {
@@ -67,7 +67,7 @@ async function causesOf(from: Resolved, to: Resolved): Promise<Cause[]> {
   const causes: Cause[] = []
   if (a.schema.fingerprint !== b.schema.fingerprint) causes.push('schema')
   if (a.definition.fingerprint !== b.definition.fingerprint) causes.push('definition')
-  if (await hasLateRows(from, to)) causes.push('late rows')
+  causes.push(...(await restatingCauses(from, to)))
   const [first, second] = [parseRanges(a.published), parseRanges(b.published)]
   if (!isEmpty(subtract(first, second)) || !isEmpty(subtract(second, first))) causes.push('new cutoffs')
   if (a.versions.engine !== b.versions.engine) causes.push('engine')
@@ -81,12 +81,16 @@ async function schemaChanges(from: Resolved, to: Resolved): Promise<string[]> {
   return before && after ? schemaWords(before, after) : []
 }
 
-/** Whether some version after the older of the two, up to the newer, has computed published cutoffs again. */
-async function hasLateRows(from: Resolved, to: Resolved): Promise<boolean> {
+/** Why versions after the older of the two, up to the newer, have computed published cutoffs again. */
+async function restatingCauses(from: Resolved, to: Resolved): Promise<Cause[]> {
   const [older, newer] = [from.snapshot.version, to.snapshot.version].sort((a, b) => a - b) as [number, number]
+  const causes = new Set<Cause>()
   for await (const { version, lineage } of to.table.history()) {
-    if (version <= older) return false
-    if (version <= newer && (lineage as Lineage | undefined)?.restated) return true
+    if (version <= older) break
+    const why = (lineage as Lineage | undefined)?.restated?.why
+    if (version > newer || why === undefined) continue
+    // `late rows, 1 file is read again after a replay: 2 cutoffs stale`
+    for (const part of why.split(': ')[0]!.split(', ')) causes.add(part.endsWith('after a replay') ? 'replay' : 'late rows')
   }
-  return false
+  return [...causes].sort()
 }

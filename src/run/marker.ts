@@ -15,7 +15,7 @@ export interface Mark {
 }
 
 /** Marks of one content. */
-export interface MarkedFile {
+interface MarkedFile {
   input: string
   path: string
   marks: Mark[]

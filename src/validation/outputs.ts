@@ -108,7 +108,7 @@ export function meaninglessPart(schema: ZodLike, depth = 0): { type: string; why
 }
 
 /** The formats of a number or bigint: its own and those of its checks. */
-export function formatsOf({ _zod: { def } }: ZodLike): string[] {
+function formatsOf({ _zod: { def } }: ZodLike): string[] {
   return [def.format, ...(def.checks ?? []).map(check => check._zod.def.format)].filter(format => format !== undefined)
 }
 

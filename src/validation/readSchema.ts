@@ -76,13 +76,15 @@ function objectOf(object: ZodLike, shape: Record<string, ZodLike>): ZodLike {
   return new Class({ type: 'object', shape })
 }
 
-function extraColumns({ isUnion, objects }: RowParts): ExtraColumns | { fault: FieldFault } {
+function extraColumns({ isUnion, objects, checks }: RowParts): ExtraColumns | { fault: FieldFault } {
   const [object] = objects
   const catchall = object!._zod.def.catchall
   const type = catchall?._zod.def.type
   // Of a union each row is judged as a whole, by what its own object says.
   if (isUnion && objects.some(({ _zod }) => _zod.def.catchall)) return { kind: 'seen', field: anything }
-  if (catchall === undefined || type === 'unknown' || type === 'any') return { kind: 'ignored' }
+  if (catchall === undefined) return { kind: 'ignored' }
+  // What lets everything through judges nothing by itself, and shows it to what judges the row.
+  if (type === 'unknown' || type === 'any') return checks.length > 0 ? { kind: 'seen', field: anything } : { kind: 'ignored' }
   if (type === 'never') return { kind: 'refused', field: forbidden }
   const read = readField('catchall', catchall, (name, column) => objectOf(object!, { [name]: column }))
   if ('fault' in read) return read

@@ -182,3 +182,18 @@ defineCases(clicks, {
     expect: [{ user: 'ada', latest_1d: '2001-01-01T10:00:00Z' }],
   },
 })
+
+const untyped = objects({
+  name: 'untyped',
+  uri: '*.ndjson',
+  schema: z.object({ at: z.coerce.date(), user: z.string(), some: z.any() }),
+  eventTime: 'at',
+})
+const anything = defineFeatureSet({
+  name: 'anything',
+  source: untyped,
+  entity: ['user'],
+  every: '1d',
+  features: f => ({ some: last(f.some).where(f.some.startsWith('{')).over('1d') }),
+})
+export const anyIsText: Same<RowOf<typeof anything>, { user: string; cutoff: Date; some_1d: string | null }> = true

@@ -9,15 +9,18 @@ import { eachSet, printFailure } from '../eachSet.ts'
 import { counted, printJson, printLine } from '../output.ts'
 
 export async function check({ app, args, flags }: CommandContext): Promise<number> {
-  const report = (set: FeatureSet): void => {
+  /** @param present the files' columns, where they were looked at */
+  const report = (set: FeatureSet, present?: ReadonlySet<string>): void => {
     const byZod = judgedByZod(set)
+    const unnamed = present && unnamedColumns(set, present)
     if (flags.json) {
-      printJson({ name: set.name, outcome: 'ok', columns: set.columns.length, byZod })
+      printJson({ name: set.name, outcome: 'ok', columns: set.columns.length, byZod, ...(unnamed ? { unnamed } : {}) })
       return
     }
     printLine(`${set.name}: ok, ${counted(set.columns.length, 'feature column')} over source ${set.source.name}`)
     for (const { column, why } of byZod)
       printLine(`  zod itself judges ${column === null ? 'each row' : `\`${column}\``}: ${why}`)
+    if (unnamed && unnamed.length > 0) printLine(`  ${unnamedText(set, unnamed)}`)
   }
   if (flags.sources) {
     const parts = await app()
@@ -27,9 +30,7 @@ export async function check({ app, args, flags }: CommandContext): Promise<numbe
       async set => {
         const inputs = await parts.sourceOf(set).pin([])
         const inspected = await parts.engine.inspect(set.source, inputs)
-        report(set)
-        const names = new Set(inspected.flatMap(({ columns }) => columns.map(({ name }) => name)))
-        if (!flags.json) for (const line of unreadColumns(set, [...names])) printLine(`  ${line}`)
+        report(set, new Set(inspected.flatMap(({ columns }) => columns.map(({ name }) => name))))
       },
       async failure => {
         if (flags.json) await printFailure(failure)
@@ -56,16 +57,19 @@ function judgedByZod({ source: { schema } }: FeatureSet): { column: string | nul
   return schema.wholeRow === undefined ? columns : [...columns, { column: null, why: schema.wholeRow }]
 }
 
-/** Columns of the files that the schema does not name, and which of them it names in other case. */
-function unreadColumns({ source: { schema } }: FeatureSet, names: readonly string[]): string[] {
-  const fields = schema.fields.map(({ name }) => name)
-  const unread = names.filter(name => !fields.includes(name))
-  if (unread.length === 0) return []
-  const shown = unread.map(name => {
-    const alike = fields.find(field => field.toLowerCase() === name.toLowerCase())
-    return alike === undefined ? name : `${name} (the schema says \`${alike}\`: names are case-sensitive)`
+/** Columns of the files that the schema does not name. */
+function unnamedColumns({ source: { schema } }: FeatureSet, present: ReadonlySet<string>): string[] {
+  const fields = new Set(schema.fields.map(({ name }) => name))
+  return [...present].filter(name => !fields.has(name))
+}
+
+/** What becomes of them, and which of them the schema names in other case. */
+function unnamedText({ source: { schema } }: FeatureSet, unnamed: readonly string[]): string {
+  const shown = unnamed.map(name => {
+    const alike = schema.fields.find(field => field.name.toLowerCase() === name.toLowerCase())
+    return alike === undefined ? name : `${name} (the schema says \`${alike.name}\`: names are case-sensitive)`
   })
   const fate = schema.extra.kind === 'ignored' ? 'not in the schema, and not read' : 'not in the schema'
   const verdict = schema.extra.kind === 'refused' ? ': rows that have a value there are refused' : ''
-  return [`${fate}: ${shown.join(', ')}${verdict}`]
+  return `${fate}: ${shown.join(', ')}${verdict}`
 }
