@@ -10,8 +10,8 @@ export function mergedField(fields: readonly Field[], columns: readonly ZodLike[
   if (changing) {
     return {
       fault: {
-        message: 'its value is changed by one of several objects of which a row is one, which no column can follow',
-        hint: 'Leave out the default, transform or nested type there, or write one object for all rows.',
+        message: 'a default, transform or nested type of one of several objects that a row can be: no column can follow it',
+        hint: 'Write one object for all rows, with what the others lack as `.optional()`; or leave the column out.',
       },
     }
   }
