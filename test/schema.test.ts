@@ -53,6 +53,8 @@ describe('readSchema', () => {
         d: z.int(),
         e: z.int().min(5).max(4),
         f: z.never(),
+        g: z.string().refine(async () => true),
+        h: undefined as unknown as z.ZodString,
       }),
     )
     expect('faults' in read && read.faults.map(({ column, message }) => `${column}: ${message}`)).toEqual([
@@ -61,6 +63,8 @@ describe('readSchema', () => {
       'c: `.transform(...)` cannot be a column',
       'e: no value can satisfy it: at least 5 and at most 4',
       'f: `z.never()` has no meaning in a table',
+      'g: `z.string()` has no meaning in a table',
+      'h: it is no zod type',
     ])
   })
 

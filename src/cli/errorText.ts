@@ -1,6 +1,7 @@
 /** An error as people read it: what, what next, and its stable code. */
 import { EXIT, FaultsError, QuernError } from '../domain/errors.ts'
 import { VERSION } from '../version.ts'
+import { printableLines } from './printable.ts'
 
 /** Whether an error is one that quern raises on purpose. */
 export const isExpected = (error: unknown): error is QuernError => error instanceof QuernError && error.exitCode !== EXIT.defect
@@ -12,6 +13,7 @@ This is a defect of quern: please report it with the lines above and what you ra
 }
 
 export function errorText(error: QuernError): string {
-  if (error instanceof FaultsError) return error.message
-  return error.hint ? `${error.message}\n  ${error.hint}  [${error.code}]` : `${error.message}  [${error.code}]`
+  const message = printableLines(error.message)
+  if (error instanceof FaultsError) return message
+  return error.hint ? `${message}\n  ${printableLines(error.hint)}  [${error.code}]` : `${message}  [${error.code}]`
 }

@@ -6,6 +6,7 @@ import type { Value } from '../domain/columnType.ts'
 import { grouped } from '../domain/numberText.ts'
 import type { Instant } from '../domain/time.ts'
 import { formatInstant } from '../domain/time.ts'
+import { printable } from './printable.ts'
 
 export function printLine(text: string): void {
   process.stdout.write(`${text}\n`)
@@ -89,5 +90,6 @@ export const instantOrNull = (instant: Instant | undefined): string | null =>
 export function cellText(value: Value, isInstant: boolean): string {
   if (value === null) return ''
   if (isInstant) return formatInstant(value as bigint).replace(/\.000000Z$/, 'Z')
+  if (typeof value === 'string') return printable(value)
   return typeof value === 'number' && !Number.isInteger(value) ? String(Number(value.toPrecision(6))) : String(value)
 }

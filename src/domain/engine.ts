@@ -151,6 +151,8 @@ export interface ReadOptions {
   /** Stages the rejected rows, as found by this run. Absent: they are only counted. */
   rejects?: RejectingRun
   onProgress(progress: Progress): void
+  /** Receives what people should know of the files, beside what stops a run: a sentence each. */
+  onNote?: ((text: string) => void) | undefined
   signal: AbortSignal
 }
 

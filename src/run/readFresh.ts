@@ -8,7 +8,6 @@ import type { ExpectationResult, Severity } from '../domain/expectations.ts'
 import { judgeBatch } from '../domain/expectations.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
 import type { InputChanges } from '../domain/inputChanges.ts'
-import { readAgain } from '../domain/inputChanges.ts'
 import { grouped } from '../domain/numberText.ts'
 import type { CutoffRanges } from '../domain/ranges.ts'
 import { hull, NONE } from '../domain/ranges.ts'
@@ -38,6 +37,7 @@ export interface ReadingOptions {
   /** Rows are as old as they are then. */
   until: Instant
   onProgress: (progress: Progress) => void
+  onNote?: (text: string) => void
   signal: AbortSignal
 }
 
@@ -45,7 +45,7 @@ export interface ReadingOptions {
 export async function readFresh(
   set: FeatureSet,
   { engine }: Parts,
-  { maxRejected, severity, until, onProgress, signal }: ReadingOptions,
+  { maxRejected, severity, until, onProgress, onNote, signal }: ReadingOptions,
   { ground, changes, rejected }: { ground: Ground; changes: InputChanges; rejected: RejectedRows | undefined },
 ): Promise<Fresh | undefined> {
   if (changes.fresh.length === 0) return undefined
@@ -56,10 +56,11 @@ export async function readFresh(
   const read = (of: PinnedFile[], more: Partial<Reading>, judging: Pick<ReadOptions, 'maxRejected' | 'rejects'>) =>
     engine.read(
       { set, inputs: { source: set.source.name, files: of }, keep, ...(published ? { published } : {}), ...more },
-      { ...judging, onProgress, signal },
+      { ...judging, onProgress, onNote, signal },
     )
   const allowed = maxRejected ?? set.maxRejected
-  const again = readAgain(changes).length > 0
+  // What a replay has seen refused does not count once more: it is told apart when all is read.
+  const again = changes.fresh.some(({ replays }) => replays !== undefined)
   const first: Partial<Reading> = {
     keep: keep && living.length === 0,
     ...(set.expectations.length > 0 ? { expected: { until, published: publishedBefore(ground) } } : {}),

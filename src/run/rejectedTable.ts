@@ -31,6 +31,7 @@ export class RejectedRows {
   readonly #replays: ReadonlyMap<string, number>
   #staged: StagedRejects | undefined
   #again = 0
+  #commonestNew: StagedRejects['commonest']
 
   constructor(set: FeatureSet, { store, engine }: Pick<Parts, 'store' | 'engine'>, { inputs, ...run }: RunOfRows) {
     this.#table = store.table(`rejected/${set.source.name}`)
@@ -46,14 +47,18 @@ export class RejectedRows {
     return this.#again
   }
 
-  /** The commonest issue of this run and how many rows had it. */
+  /** The commonest issue of the rows that no replay had seen, and how many have it. */
   get commonest(): { reason: string; rows: number } | undefined {
-    return this.#staged?.commonest
+    return this.#again === 0 ? this.#staged?.commonest : this.#commonestNew
   }
 
   async add(staged: StagedRejects | undefined): Promise<void> {
     this.#staged = staged
-    for (const group of staged?.groups ?? []) this.#again += await this.#refusedAgain(group)
+    if (this.#replays.size === 0) return
+    const reasons = new Map<string, number>()
+    for (const group of staged?.groups ?? []) this.#again += await this.#refusedAgain(group, reasons)
+    const [first] = [...reasons].sort((a, b) => b[1] - a[1])
+    this.#commonestNew = first && { reason: first[0], rows: first[1] }
   }
 
   /** Publishes what was added in one commit; of two runs that found the same rows one does. */
@@ -125,21 +130,28 @@ export class RejectedRows {
     return this.#rows(base, where, (row, replays) => replays >= (marks.get(markKey(group.input, row, by)) ?? 0))
   }
 
-  /** Of a file that is read again after a replay: how many of its rows had been refused before, whatever the schema was. */
-  async #refusedAgain(group: RejectedGroup): Promise<number> {
+  /**
+   * Of a file that is read again after a replay: how many of its rows had been refused before, whatever the schema was. The others
+   * are counted by their reason.
+   */
+  async #refusedAgain(group: RejectedGroup, reasons: Map<string, number>): Promise<number> {
     const replays = this.#replaysOf(group)
     const base = replays === 0 ? undefined : await this.#table.snapshot('latest')
-    if (!base) return 0
-    const before = new Set(await this.#rows(base, this.#ofGroup(group), (_, at) => at < replays))
+    const before = new Set(base ? await this.#rows(base, this.#ofGroup(group), (_, at) => at < replays) : [])
     const query = {
       paths: this.#staged!.files.map(({ localPath }) => localPath),
       columns: REJECTED_COLUMNS,
-      select: ['row'],
+      select: ['row', 'reason'],
       where: `path = ${quoted(group.path)} AND ${this.#ofGroup(group)}`,
     }
     let again = 0
-    for await (const { columns } of this.#engine.query(query))
-      for (const row of columns[0]!) if (before.has(row as bigint)) again++
+    for await (const { rows, columns } of this.#engine.query(query)) {
+      for (let at = 0; at < rows; at++) {
+        const reason = String(columns[1]![at])
+        if (before.has(columns[0]![at] as bigint)) again++
+        else reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
+      }
+    }
     return again
   }
 

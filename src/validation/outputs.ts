@@ -79,11 +79,17 @@ export function outputOf(schema: ZodLike, depth = 0): Output | { fault: string }
   }
 }
 
+const ASYNC = 'one of its functions is asynchronous: write one that answers at once'
+
+export const isAsync = (given: unknown): boolean => typeof given === 'function' && given.constructor.name === 'AsyncFunction'
+
 /** A part of a schema, however deep, that no value of a row can have: its type and why. */
 export function meaninglessPart(schema: ZodLike, depth = 0): { type: string; why: string } | undefined {
   if (depth > DEEPEST) return undefined
   const { def } = schema._zod
   const isTransform = def.type === 'transform' || def.type === 'custom'
+  const functions = [def.transform, ...(def.checks ?? []).flatMap(({ _zod }) => [_zod.def.fn, _zod.def.tx, _zod.check])]
+  if (functions.some(isAsync)) return { type: def.type, why: ASYNC }
   if (def.type in MEANINGLESS && !isNothing(schema) && !isTransform) return { type: def.type, why: MEANINGLESS[def.type]! }
   const parts = [
     innerOf(schema),

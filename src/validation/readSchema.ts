@@ -4,7 +4,7 @@ import { typeName } from '../domain/columnType.ts'
 import type { ExtraColumns, Field, Issue, Parsed, RowSchema, SchemaRecord, Verdict } from '../domain/schema.ts'
 import { describeColumn, describeRow } from './describeColumn.ts'
 import { mergedField } from './mergedField.ts'
-import { storedValue } from './outputs.ts'
+import { isAsync, storedValue } from './outputs.ts'
 import type { FieldFault } from './readField.ts'
 import { readField } from './readField.ts'
 import type { RowParts } from './rowParts.ts'
@@ -29,6 +29,8 @@ export function readSchema(given: unknown): { schema: RowSchema } | { faults: Sc
     if ('fault' in read) faults.push({ column: name, ...read.fault })
     else fields.push(read)
   }
+  if (row.checks.some(({ _zod }) => isAsync(_zod.def.fn) || isAsync(_zod.check)))
+    faults.push({ message: 'a refinement of the whole row is asynchronous', hint: 'Write one that answers at once.' })
   if (row.checks.some(check => check._zod.def.check === 'overwrite'))
     faults.push({
       message: 'the object as a whole is changed, which no column can follow',
@@ -59,11 +61,16 @@ export function readSchema(given: unknown): { schema: RowSchema } | { faults: Sc
 
 /** A column of one object, or of several of which a row is one. */
 function readColumn(name: string, columns: readonly ZodLike[], { isUnion, objects }: RowParts): Field | { fault: FieldFault } {
+  if (!columns.every(isZod)) return NO_TYPE
   const alone = (of: string, column: ZodLike): ZodLike => objectOf(objects[0]!, { [of]: column })
   const read = columns.map(column => readField(name, column, alone))
   const faulty = read.find(field => 'fault' in field)
   if (faulty) return faulty
   return isUnion ? mergedField(read as Field[], columns) : read[0]!
+}
+
+const NO_TYPE: { fault: FieldFault } = {
+  fault: { message: 'it is no zod type', hint: 'Write one such as `z.string()`; of an imported one see that the import exists.' },
 }
 
 const UNNAMEABLE: { fault: FieldFault } = {
@@ -129,6 +136,7 @@ function verdictOf(schema: ZodLike, fields: readonly Field[], row: Record<string
     result = schema.safeParse(row)
   } catch (error) {
     const { name, message } = error instanceof Error ? error : new Error(String(error))
+    if (/Promise during synchronous parse/.test(message)) return { ok: false, issues: [ASYNC] }
     return { ok: false, issues: [{ path: '', code: 'exception', message: `The schema itself fails: ${name}: ${message}` }] }
   }
   if (!result.success) {
@@ -144,6 +152,12 @@ function verdictOf(schema: ZodLike, fields: readonly Field[], row: Record<string
 /** What zod gives out inherits what objects do: a column called `constructor` would never be absent. */
 function ownValues(output: Record<string, unknown>, fields: readonly Field[]): Record<string, unknown> {
   return fields.some(({ name }) => name in {}) ? Object.assign(Object.create(null), output) : output
+}
+
+const ASYNC: Issue = {
+  path: '',
+  code: 'asynchronous',
+  message: 'A function of the schema is asynchronous, and rows are judged at once: write one that answers without waiting',
 }
 
 /** What zod accepts and the table's column cannot hold. */

@@ -191,7 +191,7 @@ function stringFormat(def: CheckDef): Read {
     case 'includes':
       return { steps: [{ kind: 'includes', value: def.includes!, from: Math.max(0, def.position ?? 0) }] }
     default:
-      if (!BY_PATTERN.has(def.format ?? '') || !def.pattern || def.fn !== undefined)
+      if (!BY_PATTERN.has(def.format ?? '') || !(def.pattern instanceof RegExp) || def.fn !== undefined)
         return { byZod: `the format \`${def.format}\`` }
       return { steps: [{ kind: 'pattern', pattern: def.pattern, re2: toRe2(def.pattern) }] }
   }

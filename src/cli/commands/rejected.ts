@@ -13,10 +13,13 @@ import { isName } from '../../run/resolveRef.ts'
 import type { CommandContext, Flags } from '../command.ts'
 import { limitFlag } from '../flags.ts'
 import { clipped, counted, note, number, pathText, printJson, printLine, strong } from '../output.ts'
+import { printable } from '../printable.ts'
 import { progressLine } from '../progress.ts'
 import { printReplay, printReplayJson } from '../replayOutput.ts'
 
 const EXAMPLES = 3
+/** Messages may hold the values that they are about. */
+const MOST_REASONS = 50
 const WIDEST = 300
 const SHOWN = [
   ...['code', 'reason', 'path', 'row', 'raw', 'issues', 'feature_set', 'rejected_at', 'input'],
@@ -106,6 +109,20 @@ async function printRows({ engine }: App, source: string, query: Query, isAccept
   }
 }
 
+/** The value that was refused, where the issue tells which: the row itself may be too long for the line. */
+function culprit(raw: string, path: string): string {
+  if (path === '') return ''
+  try {
+    let value: unknown = JSON.parse(raw)
+    for (const name of path.split('.')) value = (value as Record<string, unknown>)[name]
+    return value === undefined ? '' : `${path} = ${shortened(JSON.stringify(value))} in `
+  } catch {
+    return ''
+  }
+}
+
+const shortened = (text: string): string => (text.length > 60 ? `${text.slice(0, 57)}...` : text)
+
 interface IssueGroup {
   rows: number
   /** Accepted by now, as a replay has found. */
@@ -133,21 +150,28 @@ async function printGroups({ engine }: App, query: Query, examples: number, isAc
       group.rows++
       if (isAccepted(values)) group.replayed++
       const more = (JSON.parse(String(issues)) as { path: string; message: string }[]).slice(1)
-      const others = more.map(issue => `\n      also ${issue.path}: ${issue.message}`).join('')
-      if (group.examples.length < examples)
-        group.examples.push(`${clipped(`  ${pathText(String(path))}, row ${row}: ${raw}`, WIDEST)}${others}`)
+      const others = more.map(issue => `\n      also ${printable(`${issue.path}: ${issue.message}`)}`).join('')
+      if (group.examples.length < examples) {
+        const [first] = JSON.parse(String(issues)) as { path: string }[]
+        const line = `  ${pathText(String(path))}, row ${row}: ${culprit(String(raw), first!.path)}${raw}`
+        group.examples.push(`${clipped(printable(line), WIDEST)}${others}`)
+      }
       files.add(String(input))
       all++
     }
   }
-  for (const [reason, group] of [...groups].sort((a, b) => b[1].rows - a[1].rows)) {
+  const sorted = [...groups].sort((a, b) => b[1].rows - a[1].rows)
+  for (const [reason, group] of sorted.slice(0, MOST_REASONS)) {
     const found = formatInstantShort((group.last / 1_000_000n) * 1_000_000n)
     const replayed = group.replayed > 0 ? `; ${number(group.replayed)} accepted by a replay since` : ''
-    printLine(`${strong(counted(group.rows, 'row'))}: ${reason}  (last found ${found}${replayed})`)
+    printLine(`${strong(counted(group.rows, 'row'))}: ${printable(reason)}  (last found ${found}${replayed})`)
     for (const example of group.examples) printLine(example)
     if (group.rows > group.examples.length && group.examples.length > 0)
       printLine(`  and ${number(group.rows - group.examples.length)} more`)
   }
+  const rest = sorted.slice(MOST_REASONS)
+  const more = rest.reduce((sum, [, group]) => sum + group.rows, 0)
+  if (rest.length > 0) printLine(`${counted(more, 'row')} for ${counted(rest.length, 'other reason')}: --json lists all`)
   note(
     `${counted(all, 'row')} of ${counted(files.size, 'file content')}, as found by all runs so far; rows of text files are counted without the header`,
   )

@@ -24,7 +24,9 @@ export async function run({ app: build, args, flags }: CommandContext): Promise<
       startedAt = app.now()
       const progress = progressLine(set.name, !app.config.plain, app.now)
       const options = { until, full: flags.full === true, ...limits, acceptLoss: flags.acceptLoss === true, signal: app.signal }
-      const result = await runFeatureSet(set, app, { ...options, onProgress: progress.show }).finally(progress.clear)
+      const result = await runFeatureSet(set, app, { ...options, onProgress: progress.show, onNote: note }).finally(
+        progress.clear,
+      )
       if (flags.json) printJson(runJson(set, result, seconds()))
       else printLine(runText(set, result, seconds()))
       for (const warning of warningTexts(set.name, result.expectations)) note(warning)

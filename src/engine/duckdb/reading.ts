@@ -50,6 +50,7 @@ async function readInTables(
     onProgress: options.onProgress,
     signal: options.signal,
   })
+  for (const note of scan.notes) options.onNote?.(note)
   try {
     return await readScan(connection, reading, { scan, stage }, options)
   } finally {

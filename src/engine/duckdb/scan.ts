@@ -34,6 +34,8 @@ export interface Scan {
   keyed: string
   /** Rows that `relation` was chosen from. */
   rows: number
+  /** Sentences about the files for people. */
+  notes: string[]
   /** Rows that were refused while the relation was prepared, beside those in it. */
   rejectedBefore: number
   /** Removes what was written for it; its relations cannot be read any more. */
@@ -85,6 +87,7 @@ export async function prepareScan(connection: DuckDBConnection, request: ScanReq
     byFile: `(${selects.map(({ byFile }) => byFile).join(' UNION ALL ')})`,
     keyed: keyedSql(request),
     rows,
+    notes: groups.flatMap(decoded => otherCases(source.schema.fields, decoded.group)),
     rejectedBefore,
     release,
   }
@@ -113,6 +116,17 @@ export function decodedGroups(source: SourceDefinition, groups: readonly FileGro
       decoded.extras.set(field, decoderOf(field, column, source.zone, where))
     }
     return decoded
+  })
+}
+
+/** Columns that may be absent, and that a file has in other case: their values are not read. */
+function otherCases(fields: readonly Field[], { files, columns }: FileGroup): string[] {
+  return fields.flatMap(({ name }) => {
+    if (columns.has(name)) return []
+    const alike = [...columns.keys()].find(column => column.toLowerCase() === name.toLowerCase())
+    if (alike === undefined) return []
+    const which = `${files[0]!.path}${files.length > 1 ? ` and ${files.length - 1} more` : ''}`
+    return [`${which}: column \`${name}\` is absent, and \`${alike}\` is not read: names are case-sensitive`]
   })
 }
 
