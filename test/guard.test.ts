@@ -1,6 +1,6 @@
 /** What takes too long is cut short and named, and the rest goes on. */
 import { describe, expect, it } from 'vitest'
-import { guarded } from '../src/validation/guard.ts'
+import { guarded, Timeouts } from '../src/validation/guard.ts'
 
 const HOSTILE = `${'a'.repeat(50)}!`
 const LIMIT = 50
@@ -53,6 +53,12 @@ describe('a bound on evaluations', () => {
       LIMIT,
     )
     expect([timedOut, [...done]]).toEqual([[], [0, 1, 2, 3, 4, 5]])
+  })
+
+  it('is given up where too many evaluations take too long', () => {
+    const timeouts = new Timeouts()
+    for (let i = 0; i < 30; i++) timeouts.add()
+    expect(() => timeouts.add()).toThrow('More than 30 rows took longer than 1000 ms')
   })
 
   it('throws what an evaluation throws', () => {

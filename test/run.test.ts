@@ -186,6 +186,55 @@ describe.concurrent('quern run', () => {
     expect(rows[2]!.raw).toBe('bad')
   })
 
+  it('keeps each rejected row with its own issue, however many differ', async () => {
+    const schema = "time: z.date(), customer: z.string(), amount: z.int().max(0, { error: ({ input }) => 'not ' + input })"
+    const lines = Array.from({ length: 50_100 }, (_, at) => `2026-01-01T00:00:00Z,ada,${at}`)
+    const cwd = project({
+      'transforms/orders.ts': orders({ schema, set: 'maxRejected: 1,' }),
+      'data/a.csv': `time,customer,amount\n${lines.join('\n')}\n`,
+      'data/b.csv': 'time,customer,amount\n2026-01-01T00:00:00Z,ada,7\n',
+    })
+    expect((await run(cwd)).line).toMatchObject({ outcome: 'committed', rowsRead: 50_101, rowsRejected: 50_100 })
+    const rows = documents(await quern(['rejected', 'orders', '--json', '--limit', '100000'], { cwd }))
+    expect(rows).toHaveLength(50_100)
+    for (const { reason, raw } of rows) expect(reason).toBe(`amount: not ${JSON.parse(String(raw)).amount}`)
+  })
+
+  it('takes an unsigned 64-bit integer for the event time of every format', async () => {
+    const cwd = project({
+      'transforms/orders.ts': orders({
+        uri: 'data/*',
+        schema: 'time: z.uint64(), customer: z.string()',
+        features: "orders: count().over('1d')",
+      }).replace("eventTime: 'time'", "eventTime: { column: 'time', unit: 'ms' }"),
+      'data/a.csv': 'time,customer\n1767225600000,ada\n',
+      'data/b.ndjson': '{"time":1767225600000,"customer":"ada"}\n',
+    })
+    expect((await run(cwd)).line).toMatchObject({ outcome: 'committed', rowsRead: 2, rowsRejected: 0 })
+  })
+
+  it('refuses rows as a whole in each of several files, and only those', async () => {
+    const csv = (first: number): string =>
+      `time,customer,amount,currency\n${Array.from({ length: 5 }, (_, at) => `2026-01-01T0${at}:00:00Z,ada,${first + at},EUR`).join('\n')}\n`
+    const cwd = project({
+      'transforms/orders.ts': orders({ set: 'maxRejected: 1,' }).replace(
+        ' }), eventTime',
+        ' }).refine(row => row.amount % 2 === 0), eventTime',
+      ),
+      'data/a.csv': csv(0),
+      'data/b.csv': csv(1),
+    })
+    expect((await run(cwd)).line).toMatchObject({ outcome: 'committed', rowsRead: 10, rowsRejected: 5 })
+    const rows = documents(await quern(['rejected', 'orders', '--json'], { cwd }))
+    expect(rows.map(({ path, row }) => `${String(path).slice(-5)} ${row}`).sort()).toEqual([
+      'a.csv 2',
+      'a.csv 4',
+      'b.csv 1',
+      'b.csv 3',
+      'b.csv 5',
+    ])
+  })
+
   it('is unchanged where every row was rejected and that is allowed', async () => {
     const cwd = ordersProject({ set: 'maxRejected: 1,' }, 'time,customer,amount,currency\n2026-01-01T00:00:00Z,ada,-1,EUR\n')
     const outcome = await run(cwd)

@@ -78,6 +78,32 @@ describe('readSchema', () => {
     expect(fingerprint(z.object({ a: z.int().min(0) }))).not.toBe(plain)
   })
 
+  it.each<[string, z.ZodType, z.ZodType]>([
+    [
+      'a check of a row that is read only',
+      z.object({ a: z.int() }).readonly(),
+      z
+        .object({ a: z.int() })
+        .readonly()
+        .refine(row => row.a > 3),
+    ],
+    [
+      'the order of the members of a default, which is that of its JSON text',
+      z.object({ a: z.record(z.string(), z.int()).default({ x: 1, y: 2 }) }),
+      z.object({ a: z.record(z.string(), z.int()).default({ y: 2, x: 1 }) }),
+    ],
+  ])('changes its fingerprint with %s', (_, one, other) => {
+    const [first, second] = [one, other].map(row => readSchema(row))
+    if (!('schema' in first!) || !('schema' in second!)) throw new Error('no schema')
+    expect(first.schema.fingerprint).not.toBe(second.schema.fingerprint)
+  })
+
+  it('sees no contradiction between checks before and after a change of the text', () => {
+    const [field] = fieldsOf(z.object({ a: z.string().min(5).trim().max(3) }))
+    expect(field!.parse('  a    ')).toMatchObject({ ok: true, value: 'a' })
+    expect(readSchema(z.object({ a: z.string().trim().min(5).max(3) }))).toHaveProperty('faults')
+  })
+
   it("gives zod's own words for a rejected row", () => {
     const read = readSchema(z.object({ a: z.int().max(3) }))
     expect('schema' in read && read.schema.validate({ a: 4 })).toEqual({

@@ -6,9 +6,8 @@
  */
 import { isUtf8 } from 'node:buffer'
 import type { Value } from '../domain/columnType.ts'
-import { DataError } from '../domain/errors.ts'
 import type { Issue, RowSchema } from '../domain/schema.ts'
-import { endsWithin, guarded, TIME_LIMIT, TIMEOUT_ISSUE } from '../validation/guard.ts'
+import { endsWithin, guarded, TIME_LIMIT, TIMEOUT_ISSUE, Timeouts } from '../validation/guard.ts'
 import type { RowRoles } from './fastLane.ts'
 import { FastLane } from './fastLane.ts'
 import type { JsonBytes } from './jsonBytes.ts'
@@ -28,8 +27,6 @@ export type RefusedLine = NonNullable<Judged['refused']> & { line: number }
 export type Judge = (text: string, isValid: boolean) => Judged
 
 const LF = 0x0a
-/** Rows of one reader that may take too long. Each costs two limits of time. */
-const MOST_TIMEOUTS = 30
 
 export class RowReader {
   readonly columns: RowColumns
@@ -37,7 +34,7 @@ export class RowReader {
   readonly #lane: FastLane
   #judge: Judge = () => ({})
   #refused: RefusedLine[] = []
-  #timeouts = 0
+  readonly #timeouts = new Timeouts()
   /** Rows that were read without the judge. */
   fastRows = 0
 
@@ -102,11 +99,7 @@ export class RowReader {
   }
 
   #refuseTimeout(p: number, line: number): void {
-    if (++this.#timeouts > MOST_TIMEOUTS) {
-      throw new DataError('data.timeout', `More than ${MOST_TIMEOUTS} rows took longer than ${TIME_LIMIT} ms each to be judged`, {
-        hint: 'Simplify the checks of the schema: a regular expression with repetitions inside of repetitions can take for ever.',
-      })
-    }
+    this.#timeouts.add()
     this.#refused.push({ line, raw: this.#text(p), issues: [TIMEOUT_ISSUE] })
   }
 

@@ -3,8 +3,24 @@ import type { Step } from '../domain/schema.ts'
 
 /** The contradiction in words; undefined where there is none to be seen. */
 export function contradiction(steps: readonly Step[]): string | undefined {
-  return bounds(steps) ?? lengths(steps) ?? instants(steps) ?? choices(steps)
+  for (const part of unchanged(steps)) {
+    const found = bounds(part) ?? lengths(part) ?? instants(part) ?? choices(part)
+    if (found !== undefined) return found
+  }
+  return undefined
 }
+
+/** Parts whose checks see one value: what `.trim()` leaves of a text may be short where the text was long. */
+function unchanged(steps: readonly Step[]): Step[][] {
+  const parts: Step[][] = [[]]
+  for (const step of steps) {
+    if (CHANGES.has(step.kind)) parts.push([])
+    else parts.at(-1)!.push(step)
+  }
+  return parts
+}
+
+const CHANGES: ReadonlySet<Step['kind']> = new Set(['trim', 'lowerCase', 'upperCase', 'normalize'])
 
 type Of<K extends Step['kind']> = Step & { kind: K }
 const all = <K extends Step['kind']>(steps: readonly Step[], ...kinds: K[]): Of<K>[] =>

@@ -12,8 +12,9 @@ export function describeColumn(column: ZodLike): string[] {
 
 /** The same of an object but for its columns: its checks, and what becomes of other columns. */
 export function describeRow({ _zod: { def } }: ZodLike): string[] {
+  const around = def.type === 'readonly' ? describeRow(def.innerType!) : []
   const extra = def.catchall ? [`catchall ${valueText(def.catchall, [])}`] : []
-  return [...extra, ...(def.checks ?? []).flatMap(check => checkParts(check, []))]
+  return [...around, ...extra, ...(def.checks ?? []).flatMap(check => checkParts(check, []))]
 }
 
 /** The schemas around the one that is told: one that holds itself is told by its distance. */
@@ -135,7 +136,9 @@ function valueText(value: unknown, around: Around): string {
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'no date' : value.toISOString()
   if (value instanceof RegExp || typeof value !== 'object' || value === null) return String(value)
   if (Array.isArray(value)) return `[${value.map(item => valueText(item, around)).join(', ')}]`
-  const entries = value instanceof Set || value instanceof Map ? [...value.entries()] : Object.entries(value)
+  const isUnordered = value instanceof Set || value instanceof Map
+  const entries = isUnordered ? [...value.entries()] : Object.entries(value)
   const texts = entries.map(([key, member]) => `${valueText(key, around)}: ${valueText(member, around)}`)
-  return `{${texts.sort().join(', ')}}`
+  // The order of an object's members is that of a default's JSON text.
+  return `{${(isUnordered ? texts.sort() : texts).join(', ')}}`
 }

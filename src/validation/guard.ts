@@ -4,6 +4,7 @@
  */
 import type { Context } from 'node:vm'
 import { createContext, Script } from 'node:vm'
+import { DataError } from '../domain/errors.ts'
 
 /** Milliseconds that one evaluation may take, and what is said of one that takes longer. */
 export const TIME_LIMIT = 1000
@@ -11,6 +12,21 @@ export const TIMEOUT_ISSUE = {
   path: '',
   code: 'timeout',
   message: `Not judged within ${TIME_LIMIT / 1000} s: a check of the schema takes too long on this value`,
+}
+
+/** So many are borne before the run is given up: each costs two limits of time. */
+const MOST_TIMEOUTS = 30
+
+/** Counts what took too long. */
+export class Timeouts {
+  #found = 0
+
+  add(): void {
+    if (++this.#found <= MOST_TIMEOUTS) return
+    throw new DataError('data.timeout', `More than ${MOST_TIMEOUTS} rows took longer than ${TIME_LIMIT} ms each to be judged`, {
+      hint: 'Simplify the checks of the schema: a regular expression with repetitions inside of repetitions can take for ever.',
+    })
+  }
 }
 
 /**

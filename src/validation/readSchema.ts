@@ -45,7 +45,7 @@ export function readSchema(given: unknown): { schema: RowSchema } | { faults: Sc
       optional,
       says: [...row.columns.get(name)!.flatMap(describeColumn), `as ${isJson ? 'json' : typeName(type)}`],
     })),
-    row: row.isUnion ? describeColumn(given as ZodLike) : describeRow(row.objects[0]!),
+    row: row.isUnion ? describeColumn(given as ZodLike) : describeRow(given as ZodLike),
   }
   return {
     schema: {

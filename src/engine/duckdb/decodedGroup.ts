@@ -13,7 +13,7 @@ export interface DecodedGroup {
   extras: Map<Field, Decoder>
   /** Tables of what zod said of values that SQL cannot judge, by column. */
   judged: Map<Field, JudgedTable>
-  /** A table of the rows, by file and position, that only the schema as a whole refuses; undefined where there is none. */
+  /** For FROM: the rows, by `file` and `position`, that only the schema as a whole refuses; undefined where there is none. */
   refused: string | undefined
 }
 

@@ -5,7 +5,7 @@
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
 import type { Value } from '../../domain/columnType.ts'
 import type { Field, Parsed } from '../../domain/schema.ts'
-import { guarded } from '../../validation/guard.ts'
+import { guarded, Timeouts } from '../../validation/guard.ts'
 import type { Decoder } from './decode.ts'
 import type { DecodedGroup } from './decodedGroup.ts'
 import { seenOf, sentSql } from './decodedGroup.ts'
@@ -49,6 +49,7 @@ async function judge(connection: DuckDBConnection, field: Field, decoder: Decode
     { type: { kind: 'boolean' } },
     { type: field.type },
   ])
+  const timeouts = new Timeouts()
   for await (const { from, rows } of pages(connection, values, [sentSql(decoder, 'raw')])) {
     const verdicts: Parsed[] = rows.map(() => REFUSED)
     guarded(
@@ -57,7 +58,7 @@ async function judge(connection: DuckDBConnection, field: Field, decoder: Decode
         verdicts[at] = parsed(field, decoder, rows[at]![0]!)
       },
       // Refused; the row's own verdict tells why.
-      () => undefined,
+      () => timeouts.add(),
     )
     const stored = verdicts.map((verdict): Value => (verdict.ok ? verdict.value : null))
     appender.append({

@@ -1,25 +1,30 @@
 /** What a schema says of a row as a whole: zod judges each row whose columns have passed. */
+
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
 import type { Field } from '../../domain/schema.ts'
-import { guarded } from '../../validation/guard.ts'
+import { Int32Column, Int64Column } from '../../rows/columnBuilder.ts'
+import { ParquetFile } from '../../rows/parquetFile.ts'
+import { guarded, Timeouts } from '../../validation/guard.ts'
 import type { Decoder } from './decode.ts'
 import type { DecodedGroup } from './decodedGroup.ts'
 import { fromSql, seenOf, sentSql } from './decodedGroup.ts'
 import { POSITION } from './fileGroups.ts'
-import { tableAppender } from './rowWriter.ts'
 import type { ScanRequest } from './scanRequest.ts'
+import { fileList } from './sql.ts'
 
 /** Fills `decoded.refused`. `valid` is the condition under which the columns have passed. */
 export async function judgeWholeRows(
   connection: DuckDBConnection,
   request: ScanRequest,
   decoded: DecodedGroup,
-  { at, valid }: { at: number; valid: string },
+  valid: string,
 ): Promise<void> {
   const decoders = decodersOf(decoded)
   const raws = decoders.map(([, decoder]) => sentSql(decoder, decoder.raw))
-  const files: bigint[] = []
-  const positions: bigint[] = []
+  const refused = await Positions.create(join(request.scratchDir, `refused-${randomUUID()}.parquet`))
+  const timeouts = new Timeouts()
   for (const [place, file] of decoded.group.files.entries()) {
     const result = await connection.stream(
       `SELECT ${[POSITION, ...raws].join(', ')} FROM ${fromSql(decoded, file)} WHERE ${valid}`,
@@ -29,26 +34,74 @@ export async function judgeWholeRows(
       const chunk = await result.fetchChunk()
       if (!chunk || chunk.rowCount === 0) break
       const rows = chunk.getRows()
-      const refuse = (at: number): void => {
-        files.push(BigInt(place))
-        positions.push(BigInt(rows[at]![0] as bigint))
-      }
+      const isRefused: boolean[] = []
       guarded(
         rows.length,
         at => {
-          if (!request.source.schema.validate(seenRow(decoders, rows[at]!.slice(1))).ok) refuse(at)
+          isRefused[at] = !request.source.schema.validate(seenRow(decoders, rows[at]!.slice(1))).ok
         },
-        refuse,
+        at => {
+          timeouts.add()
+          isRefused[at] = true
+        },
       )
+      for (const [at, [position]] of rows.entries()) if (isRefused[at]) refused.put(place, BigInt(position as bigint))
+      await refused.flush(GROUP_ROWS)
     }
   }
-  if (positions.length === 0) return
-  const table = `refused_${at}`
-  await connection.run(`CREATE OR REPLACE TEMP TABLE ${table} (file BIGINT, position BIGINT)`)
-  const appender = await tableAppender(connection, table, [{ type: { kind: 'int64' } }, { type: { kind: 'int64' } }])
-  appender.append({ rows: positions.length, columns: [files, positions] })
-  appender.close()
-  decoded.refused = table
+  decoded.refused = await refused.finish()
+}
+
+const GROUP_ROWS = 65_536
+
+interface Builders {
+  file: Int32Column
+  position: Int64Column
+}
+
+/** Rows by file and position, in a file of the scratch folder: there may be any number of them. */
+class Positions {
+  readonly #path: string
+  readonly #parquet: ParquetFile
+  readonly #builders: Builders
+  #rows = 0
+
+  private constructor(path: string, builders: Builders, parquet: ParquetFile) {
+    this.#path = path
+    this.#builders = builders
+    this.#parquet = parquet
+  }
+
+  static async create(path: string): Promise<Positions> {
+    const builders = { file: new Int32Column(), position: new Int64Column() }
+    const parquet = await ParquetFile.create(path, [
+      { name: 'file', type: { kind: 'int32' }, builder: builders.file },
+      { name: 'position', type: { kind: 'int64' }, builder: builders.position },
+    ])
+    return new Positions(path, builders, parquet)
+  }
+
+  put(file: number, position: bigint): void {
+    this.#builders.file.put(file)
+    this.#builders.position.append(position)
+    this.#rows++
+  }
+
+  /** Writes what is held, if that is so many rows. */
+  async flush(atLeast: number): Promise<void> {
+    const { file, position } = this.#builders
+    if (file.rows < atLeast) return
+    await this.#parquet.writeRows()
+    file.clear()
+    position.clear()
+  }
+
+  /** For FROM; undefined where there are none. */
+  async finish(): Promise<string | undefined> {
+    await this.flush(1)
+    await this.#parquet.finish()
+    return this.#rows === 0 ? undefined : `read_parquet(${fileList([this.#path])})`
+  }
 }
 
 export const decodersOf = ({ decoders, extras }: DecodedGroup): (readonly [Field, Decoder])[] => [...decoders, ...extras]

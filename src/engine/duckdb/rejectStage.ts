@@ -16,7 +16,7 @@ import { writeParquet } from './stagedFile.ts'
 
 /** So many rows of queries are held before a file is written. */
 const ROWS_PER_FILE = 200_000
-/** So many different issues are held before what has them is written: messages may hold the values that they are about. */
+/** So many different issues are held before they go to a table: messages may hold the values that they are about. */
 const MOST_ISSUES = 50_000
 
 const INT64 = { type: { kind: 'int64' as const } }
@@ -30,11 +30,22 @@ interface Context {
   scratchDir: string
 }
 
+interface HeldIssue {
+  id: number
+  issues: Issue[]
+  byKey: boolean
+}
+
 export class RejectStage {
   readonly #context: Context
   readonly #files = new Map<string, { id: number; input: string; replays: number }>()
-  readonly #issues = new Map<string, { id: number; issues: Issue[]; byKey: boolean }>()
-  /** Rows by file and issue, of those issues. */
+  /** Those that are held, by all that they say. One that is forgotten and found again gets another number. */
+  readonly #issues = new Map<string, HeldIssue>()
+  /** As many have been numbered. */
+  #numbered = 0
+  /** The table of issues has those with a lower number. */
+  #written = 0
+  /** Rows by file and issue, of those that are held. */
   readonly #counts = new Map<string, number>()
   readonly #groups = new Map<string, RejectedGroup>()
   readonly #reasons = new Map<string, number>()
@@ -57,7 +68,7 @@ export class RejectStage {
       this.#lines.put(file, row, raw, issue)
     }
     await this.#lines.flush()
-    if (this.#issues.size > MOST_ISSUES) await this.#flush()
+    await this.makeRoom()
   }
 
   /** So many rows of a SELECT of `file`, `row`, `raw` and `issue`, which the caller has told to `count`. */
@@ -69,7 +80,15 @@ export class RejectStage {
       await connection.run(`INSERT INTO rejects BY NAME (${sql})`)
       this.#held += rows
     }
-    if (this.#held >= ROWS_PER_FILE || this.#issues.size > MOST_ISSUES) await this.#flush()
+    if (this.#held >= ROWS_PER_FILE) await this.#flush()
+  }
+
+  /** Forgets issues where there are many; their numbers keep their meaning. No result of the connection may be open. */
+  async makeRoom(): Promise<void> {
+    if (this.#issues.size <= MOST_ISSUES) return
+    await this.#writeIssues()
+    this.#sumUp()
+    this.#issues.clear()
   }
 
   count(file: number, issue: number, rows: number): void {
@@ -90,7 +109,8 @@ export class RejectStage {
     const key = issues.reduce((text, { path, code, message }) => `${text}\0${path}\0${code}\0${message}`, String(byKey))
     const known = this.#issues.get(key)
     if (known) return known.id
-    const id = this.#issues.size
+    // Numbered first: whoever asks may be cut short, and a number that nobody has does no harm.
+    const id = this.#numbered++
     this.#issues.set(key, { id, issues: [...issues], byKey })
     return id
   }
@@ -117,14 +137,17 @@ export class RejectStage {
     }
     this.#sumUp()
     this.#issues.clear()
+    await this.#context.connection.run('DROP TABLE IF EXISTS reject_issues')
+    this.#written = this.#numbered
   }
 
   #sumUp(): void {
-    const [files, issues] = [[...this.#files], [...this.#issues.values()]]
+    const files = [...this.#files]
+    const issues = new Map([...this.#issues.values()].map(issue => [issue.id, issue]))
     for (const [key, rows] of this.#counts) {
       const [file, issue] = key.split(' ').map(Number)
       const [path, { input }] = files[file!]!
-      const { issues: found, byKey } = issues[issue!]!
+      const { issues: found, byKey } = issues.get(issue!)!
       const group = this.#groups.get(`${file} ${byKey}`) ?? { input, path, byKey, rows: 0 }
       this.#groups.set(`${file} ${byKey}`, { ...group, rows: group.rows + rows })
       const reason = reasonOf(found)
@@ -150,22 +173,7 @@ export class RejectStage {
       ],
     })
     files.close()
-    await connection.run(
-      'CREATE OR REPLACE TEMP TABLE reject_issues (issue BIGINT, issues VARCHAR, code VARCHAR, reason VARCHAR, key BOOLEAN)',
-    )
-    const issues = await tableAppender(connection, 'reject_issues', [INT64, TEXT, TEXT, TEXT, { type: { kind: 'boolean' } }])
-    const found = [...this.#issues.values()]
-    issues.append({
-      rows: found.length,
-      columns: [
-        found.map(({ id }) => BigInt(id)),
-        found.map(entry => JSON.stringify(entry.issues)),
-        found.map(entry => entry.issues[0]!.code),
-        found.map(entry => reasonOf(entry.issues)),
-        found.map(({ byKey }) => byKey),
-      ],
-    })
-    issues.close()
+    await this.#writeIssues()
     const query = `SELECT input, path, row, raw, issues, code, reason, ${literal(set.source.schema.fingerprint)} AS schema_fingerprint,
         CASE WHEN key THEN ${literal(set.name)} END AS feature_set, ${literal(run.id)} AS run_id,
         make_timestamptz((${run.startedAt})::BIGINT) AS rejected_at, replays
@@ -173,5 +181,27 @@ export class RejectStage {
     const path = join(scratchDir, `rejects-${randomUUID()}.parquet`)
     const file = await writeParquet(connection, query, REJECTED_COLUMNS, path)
     if (file.rows > 0) this.#staged.push(file)
+  }
+
+  /** Adds those to the table of issues that are not in it. */
+  async #writeIssues(): Promise<void> {
+    const { connection } = this.#context
+    await connection.run(
+      'CREATE TEMP TABLE IF NOT EXISTS reject_issues (issue BIGINT, issues VARCHAR, code VARCHAR, reason VARCHAR, key BOOLEAN)',
+    )
+    const found = [...this.#issues.values()].filter(({ id }) => id >= this.#written)
+    const appender = await tableAppender(connection, 'reject_issues', [INT64, TEXT, TEXT, TEXT, { type: { kind: 'boolean' } }])
+    appender.append({
+      rows: found.length,
+      columns: [
+        found.map(({ id }) => BigInt(id)),
+        found.map(({ issues }) => JSON.stringify(issues)),
+        found.map(({ issues }) => issues[0]!.code),
+        found.map(({ issues }) => reasonOf(issues)),
+        found.map(({ byKey }) => byKey),
+      ],
+    })
+    appender.close()
+    this.#written = this.#numbered
   }
 }

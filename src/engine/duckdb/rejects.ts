@@ -5,7 +5,7 @@
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
 import type { Issue } from '../../domain/schema.ts'
 import type { PinnedFile } from '../../domain/source.ts'
-import { guarded, TIMEOUT_ISSUE } from '../../validation/guard.ts'
+import { guarded, TIMEOUT_ISSUE, Timeouts } from '../../validation/guard.ts'
 import type { DecodedGroup } from './decodedGroup.ts'
 import { decodersOf, seenRow } from './judgeWholeRows.ts'
 import type { RejectStage } from './rejectStage.ts'
@@ -35,6 +35,7 @@ async function stageFile(connection: DuckDBConnection, refusal: Refusal, stage: 
   await connection.run('CREATE OR REPLACE TEMP TABLE kind_issues (id BIGINT, issue BIGINT)')
   const appender = await tableAppender(connection, 'kind_issues', [{ type: { kind: 'int64' } }, { type: { kind: 'int64' } }])
   const raws = decodersOf(decoded).map((_, at) => `__raw${at}`)
+  const timeouts = new Timeouts()
   let found = 0
   for await (const page of pages(connection, 'reject_kinds', ['__rows', '__t', ...raws])) {
     request.signal.throwIfAborted()
@@ -46,6 +47,7 @@ async function stageFile(connection: DuckDBConnection, refusal: Refusal, stage: 
         issues[at] = issueOf(refusal, stage, t!, values)
       },
       at => {
+        timeouts.add()
         issues[at] = stage.issueId([TIMEOUT_ISSUE], false)
       },
     )
@@ -54,6 +56,7 @@ async function stageFile(connection: DuckDBConnection, refusal: Refusal, stage: 
       found += Number(rows)
     }
     appender.append({ rows: issues.length, columns: [issues.map((_, at) => page.from + BigInt(at)), issues.map(BigInt)] })
+    await stage.makeRoom()
   }
   appender.close()
   if (found === 0) return

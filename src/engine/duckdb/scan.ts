@@ -63,7 +63,7 @@ export async function prepareScan(connection: DuckDBConnection, request: ScanReq
     request.signal.throwIfAborted()
     await judgeValues(connection, decoded, at)
     if (source.schema.wholeRow !== undefined)
-      await judgeWholeRows(connection, request, decoded, { at, valid: judgement(request, decoded).valid })
+      await judgeWholeRows(connection, request, decoded, judgement(request, decoded).valid)
   }
   const selects = groups.map(decoded => rowsSql(request, decoded))
   let rows = 0
