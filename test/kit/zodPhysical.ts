@@ -248,7 +248,11 @@ export function plainColumn(type: string): PhysicalColumn {
 }
 
 const sqlOf = (cell: Cell | null): string => cell?.sql ?? 'NULL'
-const seenOf = (cell: Cell | null, wants: Shape): unknown => (cell === null ? null : cell.seen(wants).value)
+/** Within nested values the engine's client drops a byte order mark at a text's beginning. */
+function seenOf(cell: Cell | null, wants: Shape): unknown {
+  const value = cell === null ? null : cell.seen(wants).value
+  return typeof value === 'string' ? value.replace(/^\ufeff/, '') : value
+}
 
 function list({ type, cell }: PhysicalColumn, item: Shape): PhysicalColumn {
   return {
