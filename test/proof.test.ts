@@ -14,7 +14,7 @@ import { schemaOf } from './kit/zodColumn.ts'
 import { prove, scanned } from './kit/zodProof.ts'
 import { schemaCase } from './kit/zodSchemas.ts'
 
-const ROWS = 60
+const ROWS = 100
 /** Each schema meets rows of its own in a file of each format; where it wants dates, JSON has none. */
 const CASES_PER_SCHEMA = 2.6 * ROWS
 
