@@ -14,7 +14,7 @@ import { schemaOf } from './kit/zodColumn.ts'
 import { prove, scanned } from './kit/zodProof.ts'
 import { schemaCase } from './kit/zodSchemas.ts'
 
-const ROWS = 60
+const ROWS = 100
 /** Each schema meets rows of its own in a file of each format; where it wants dates, JSON has none. */
 const CASES_PER_SCHEMA = 2.6 * ROWS
 
@@ -124,6 +124,24 @@ describe('where the column is not what zod sees, which is chosen', () => {
   ]
   it.each(chosen)('%s', async (_, source, written, expected) => {
     expect(await outcome(source, written)).toEqual(expected)
+  })
+})
+
+describe('what a column of the table is too narrow for', () => {
+  const wide: [what: string, source: string, parquet: string, outcome: unknown][] = [
+    ['is no value that a bound accepts: 32 bits', 'z.int32().negative()', '(-3000000000)::BIGINT', ['it: too_small']],
+    ['is no value that a bound accepts: unsigned', 'z.int32().positive()', '4294967295::UINTEGER', ['it: too_big']],
+    ['is no value that a bound accepts: a double', 'z.int32().positive()', '3e9::DOUBLE', ['it: too_big']],
+    [
+      'is no value that a bound accepts: a decimal',
+      'z.bigint().gt(5n)',
+      "'36178392415656378569'::DECIMAL(38,0)",
+      ['it: int64_range'],
+    ],
+    ['is caught where zod catches it', 'z.int32().negative().catch(-1)', '(-3000000000)::BIGINT', -1],
+  ]
+  it.each(wide)('%s', async (_, source, parquet, expected) => {
+    expect(await outcome(source, { parquet })).toEqual(expected)
   })
 })
 

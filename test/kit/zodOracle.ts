@@ -14,7 +14,7 @@ export interface OracleColumn {
   /** As the table holds it. */
   type: ColumnType
   isJson: boolean
-  /** The sign of a zero may be lost: where zod judges each distinct value once, -0 and 0 are one. */
+  /** The sign of a zero may be lost: where zod judges each distinct value once, -0 and 0 are one. A bound of zero does that, too. */
   losesSign: boolean
 }
 

@@ -106,7 +106,7 @@ const CATCHALLS: [source: string, wants: Shape][] = [
 export const schemaCase = (pool: number): fc.Arbitrary<SchemaCase> =>
   fc
     .record({
-      columns: fc.array(column, { minLength: 3, maxLength: 7 }),
+      columns: fc.array(column, { minLength: 2, maxLength: 6 }),
       names: fc.shuffledSubarray(NAMES, { minLength: 7, maxLength: 7 }),
       way: ways,
       catchall: fc.constantFrom(...CATCHALLS),

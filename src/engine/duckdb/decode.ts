@@ -86,7 +86,7 @@ function plainDecoder(field: Field, { sql, type }: PhysicalColumn, zone: string 
       if (INTEGERS.has(type))
         return {
           value: narrowed(sql, type, workType(field)),
-          conditions: safeRange(field, sql, type),
+          conditions: [...safeRange(field, sql, type), ...rangeOf(workType(field), sql, type)],
           raw: sql,
           seen: safeNumber,
         }
@@ -104,6 +104,8 @@ function plainDecoder(field: Field, { sql, type }: PhysicalColumn, zone: string 
 
 const UINT64 = "'0'::DECIMAL(38,0) AND '18446744073709551615'::DECIMAL(38,0)"
 
+const INT64 = "'-9223372036854775808'::DECIMAL(38,0) AND '9223372036854775807'::DECIMAL(38,0)"
+
 const WHOLE = /^(HUGEINT|UHUGEINT|DECIMAL\(\d+,0\))$/
 
 function bigintDecoder(field: Field, sql: string, type: string): Decoder | undefined {
@@ -113,7 +115,13 @@ function bigintDecoder(field: Field, sql: string, type: string): Decoder | undef
     const conditions = INTEGERS.has(type) && type.startsWith('U') ? [] : [`${sql} BETWEEN ${UINT64}`]
     return { value: `TRY_CAST(${sql} AS ${sqlType(field.type)})`, conditions, raw: sql, seen: raw => BigInt(String(raw)) }
   }
-  if (WHOLE.test(type)) return { value: `TRY_CAST(${sql} AS BIGINT)`, conditions: [], raw: sql, seen: raw => BigInt(String(raw)) }
+  if (WHOLE.test(type))
+    return {
+      value: `TRY_CAST(${sql} AS BIGINT)`,
+      conditions: [`${sql} BETWEEN ${INT64}`],
+      raw: sql,
+      seen: raw => BigInt(String(raw)),
+    }
   if (!INTEGERS.has(type)) return undefined
   return { value: narrowed(sql, type, 'BIGINT'), conditions: inRange(sql, type), raw: sql, seen }
 }
@@ -126,6 +134,15 @@ function narrowed(sql: string, type: string, target: string): string {
   return target === 'DOUBLE' ? `${sql}::DOUBLE` : `TRY_CAST(${sql} AS ${target})`
 }
 
+/**
+ * What a narrower type holds of a wider one: the engine takes a comparison of `TRY_CAST(x AS narrower)` with a constant for one of
+ * `x`, which is true where the cast is null.
+ */
+function rangeOf(target: string, sql: string, type: string): string[] {
+  const isWider = target === 'INTEGER' && ['UINTEGER', 'BIGINT', 'UBIGINT', 'DOUBLE'].includes(type)
+  return isWider ? [`${sql} BETWEEN -2147483648 AND 2147483647`] : []
+}
+
 function inRange(sql: string, type: string): string[] {
   return type === 'UBIGINT' ? [`${sql} <= 9223372036854775807`] : []
 }
@@ -134,7 +151,11 @@ function fromDouble(field: Field, double: string): { value: string; conditions: 
   if (!isInteger(field.type)) return { value: double, conditions: [`isfinite(${double})`] }
   return {
     value: `TRY_CAST(${double} AS ${sqlType(field.type)})`,
-    conditions: [`${double} = trunc(${double})`, `${double} BETWEEN -${SAFE} AND ${SAFE}`],
+    conditions: [
+      `${double} = trunc(${double})`,
+      `${double} BETWEEN -${SAFE} AND ${SAFE}`,
+      ...rangeOf(sqlType(field.type), double, 'DOUBLE'),
+    ],
   }
 }
 
