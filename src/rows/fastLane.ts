@@ -30,7 +30,7 @@ const FIRST_REST = 4096
 const LONGEST_REST = 65_536
 
 /** A value at a time zod takes longer than a row at a time, if these are many. */
-const MOST_BY_ZOD = 2
+const MOST_BY_ZOD = 200
 
 export class FastLane {
   readonly input = new JsonBytes(FIRST_BYTES)
