@@ -75,9 +75,9 @@ describe('a line', () => {
   const lengthsOf = async (chunks: readonly string[]): Promise<(number | 'too long')[]> => {
     const lengths: (number | 'too long')[] = []
     const bytes = Readable.from(chunks.map(chunk => Buffer.from(chunk)))
-    for await (const { bytes: lines, tooLong } of linesOf(bytes)) {
+    for await (const { pieces, tooLong } of linesOf(bytes)) {
       if (tooLong) lengths.push('too long')
-      else for (const line of String(lines).replace(/\n$/, '').split('\n')) lengths.push(line.length)
+      else for (const line of String(Buffer.concat(pieces)).replace(/\n$/, '').split('\n')) lengths.push(line.length)
     }
     return lengths
   }

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { RowReader } from '../src/rows/rowReader.ts'
+import type { RowsOptions } from './kit/rows.ts'
 import { expectedRow, readRows, schemaOf } from './kit/rows.ts'
 import { cases } from './kit/scratch.ts'
 
@@ -278,7 +279,24 @@ describe('rows of JSON are judged and changed as JSON.parse and zod do', () => {
   it.each(Object.entries(COLUMNS))('whatever stands in a column: %s', async (name, schema) => {
     const key = JSON.stringify(name)
     const lines = TEXTS.flatMap(text => [`{${TIME},${key}:${text}}`, `{${key}: ${text} ,${TIME}}`, `{${TIME}}`])
-    await compare(z.object({ time: z.iso.datetime(), [name]: schema }), lines)
+    const object = z.object({ time: z.iso.datetime(), [name]: schema })
+    await compare(object, lines)
+    await compare(
+      object.refine(row => textOfAll(row).length % 2 === 0),
+      lines,
+    )
+  })
+
+  it('whichever of several objects a row is', async () => {
+    const time = z.iso.datetime()
+    const object = z.union([
+      z.object({ time, a: z.int() }),
+      z.object({ time, a: z.string().min(2), b: z.coerce.date().nullish() }),
+    ])
+    const values = ['1', '"x"', '"xy"', 'null', '1.5', '"2026-01-05T12:00:00.000001Z"', '"2026-01-05"', '9007199254740993']
+    const lines = values.flatMap(a => [`{${TIME},"a":${a}}`, ...values.map(b => `{${TIME},"a":${a},"b":${b}}`)])
+    await compare(object, lines)
+    await compare(object, lines, 'UTC')
   })
 
   it.each(TIMES)('whatever stands in the event time', async time => {
@@ -370,6 +388,9 @@ describe('rows of JSON are judged and changed as JSON.parse and zod do', () => {
   }, 3_600_000)
 })
 
+const textOfAll = (row: object): string =>
+  JSON.stringify(row, (_, value) => (typeof value === 'bigint' ? `${value}n` : Object.is(value, -0) ? 'minus' : value))
+
 /** How many of the lines are read without zod. */
 function fastRows(object: z.ZodType, lines: readonly string[], keys: readonly string[] = []): number {
   const roles = { zone: undefined, eventTime: { column: 'time', unit: undefined }, knownTime: undefined, keys }
@@ -444,12 +465,8 @@ describe('a row is read without zod', () => {
     expect(fastRows(SCHEMA, lines)).toBe(0)
     expect(fastRows(SCHEMA, [`{${TIME},"a":null}`], ['a'])).toBe(0)
     expect(fastRows(SCHEMA.strict(), [`{${TIME},"c":1}`, `{${TIME},"a":1}`])).toBe(1)
-    expect(
-      fastRows(
-        SCHEMA.refine(() => true),
-        [`{${TIME}}`],
-      ),
-    ).toBe(0)
+    const whole = SCHEMA.refine(({ a }) => a === 1)
+    expect(fastRows(whole, [`{${TIME},"a":1}`, `{${TIME},"a":2}`, `{${TIME},"a":1,"c":1}`])).toBe(1)
   })
 
   it('is tried less where most rows need zod, and again later', () => {
@@ -459,4 +476,78 @@ describe('a row is read without zod', () => {
     expect(fast).toBeGreaterThan(80_000)
     expect(fast).toBeLessThan(150_000)
   })
+})
+
+describe('beside the schema', () => {
+  const SCHEMA = z.object({ n: z.int(), x: z.number().nullable(), key: z.string().nullable(), seen: z.coerce.date().nullable() })
+  const rows = (lines: readonly string[], options: RowsOptions): ReturnType<typeof readRows> =>
+    readRows(schemaOf(SCHEMA), lines.join('\n'), options)
+  const line = (n: unknown, x: unknown, key: unknown, seen: unknown): string => `{"n":${n},"x":${x},"key":${key},"seen":${seen}}`
+
+  it('an integer is a time in its unit, exactly', async () => {
+    const lines = [line(1735689600, 1, '"a"', 'null'), line(-1, 1, '"a"', 'null'), line(253402300800, 1, '"a"', 'null')]
+    const { times, rejected } = await rows([...lines, line(9007199254, 1, '"a"', 'null')], {
+      eventTime: { column: 'n', unit: 's' },
+    })
+    expect(times.map(({ t }) => t)).toEqual([1735689600000000n, -1000000n, 9007199254000000n])
+    expect(rejected).toMatchObject([{ row: 3n, issues: [{ path: 'n', code: 'event_time_range' }] }])
+    const wide = await rows([line(9007199254740991, 1, '"a"', 'null')], { eventTime: { column: 'n', unit: 'us' } })
+    expect(wide.times).toEqual([{ t: 9007199254740991n, known: null }])
+  })
+
+  it('a number is a time in its unit, floored', async () => {
+    const lines = [line(1, 1.9999999, '"a"', 'null'), line(1, -0.0000001, '"a"', 'null'), line(1, 'null', '"a"', 'null')]
+    const { times, rejected } = await rows(lines, { eventTime: { column: 'x', unit: 's' } })
+    expect(times.map(({ t }) => t)).toEqual([1999999n, -1n])
+    expect(rejected).toMatchObject([{ row: 3n, issues: [{ path: 'x', code: 'no_event_time' }] }])
+  })
+
+  it('the known time must be there, and a key', async () => {
+    const lines = [
+      line(1, 1, '"a"', '"2026-01-05T12:00:00.000001Z"'),
+      line(2, 1, '"a"', 'null'),
+      line(3, 1, 'null', '"2026-01-05T12:00:00Z"'),
+    ]
+    const { kept, times, rejected } = await rows(lines, {
+      eventTime: { column: 'n', unit: 's' },
+      knownTime: 'seen',
+      keys: ['key'],
+    })
+    expect(times[0]).toEqual({ t: 1000000n, known: 1767614400000001n })
+    // A row that only the key refuses is kept as well.
+    expect(kept.map(([n]) => n)).toEqual([1n, 3n])
+    expect(rejected).toMatchObject([
+      { row: 2n, issues: [{ code: 'no_known_time' }] },
+      { row: 3n, issues: [{ code: 'null_key' }], refusedByKey: true },
+    ])
+  })
+
+  it("a folder's name decides, whatever the row says", async () => {
+    const lines = [line(1, 1, '"a"', 'null'), '{"x":1,"key":"b","seen":null}', line('"no"', 2, '"c"', 'null')]
+    const options = { eventTime: { column: 'x', unit: 's' as const } }
+    const { kept, rejected } = await rows(lines, { ...options, partition: { n: '7', other: 'y' } })
+    expect([kept.map(row => [row[0], row[2]]), rejected]).toEqual([
+      [
+        [7n, 'a'],
+        [7n, 'b'],
+        [7n, 'c'],
+      ],
+      [],
+    ])
+    const wrong = await rows(lines, { ...options, partition: { n: 'x' } })
+    expect([wrong.kept.length, wrong.rejected.length]).toEqual([0, 3])
+  })
+})
+
+it('a row whose judgement does not end is refused, and its neighbours are not', async () => {
+  const schema = z.object({ time: z.iso.datetime(), text: z.string().regex(/^(a+)+$/) })
+  const line = (text: string): string => `{${TIME},"text":"${text}"}`
+  const lines = [line('a'), line('b'), line(`${'a'.repeat(60)}!`), line('aa'), line('c')]
+  const { kept, rejected } = await readRows(schemaOf(schema), lines.join('\n'))
+  expect(kept.map(([, text]) => text)).toEqual(['a', 'aa'])
+  expect(rejected.map(({ row, issues }) => [row, issues[0]!.code])).toEqual([
+    [2n, 'invalid_format'],
+    [3n, 'timeout'],
+    [5n, 'invalid_format'],
+  ])
 })

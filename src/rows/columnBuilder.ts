@@ -216,6 +216,11 @@ export class Int64Column extends ColumnBuilder {
   }
 
   protected appendValue(value: NonNullable<Value>): void {
+    const number = Number(value)
+    if (Number.isSafeInteger(number)) {
+      this.put(number)
+      return
+    }
     const integer = BigInt(value as bigint)
     this.#putHalves(Number(integer >> 32n), Number(integer & 0xffff_ffffn))
   }

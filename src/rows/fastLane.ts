@@ -4,6 +4,7 @@ import type { RowSchema } from '../domain/schema.ts'
 import { readerOf } from './columns.ts'
 import { ConstantReader } from './constantReader.ts'
 import type { FieldReader, Reading, Role } from './fieldReader.ts'
+import { ABSENT } from './fieldReader.ts'
 import { InstantBytes } from './instantBytes.ts'
 import { JsonBytes } from './jsonBytes.ts'
 import { Keys } from './keys.ts'
@@ -21,7 +22,7 @@ export interface RowRoles {
   keys: readonly string[]
 }
 
-const FIRST_BYTES = 2 ** 19
+const FIRST_BYTES = 2 ** 16
 
 /** Rows are tried in groups of this size. Where more of one fail than may, the next are not tried, for longer each time. */
 const GROUP = 512
@@ -30,7 +31,7 @@ const FIRST_REST = 4096
 const LONGEST_REST = 65_536
 
 /** A value at a time zod takes longer than a row at a time, if these are many. */
-const MOST_BY_ZOD = 2
+const MOST_BY_ZOD = 200
 
 export class FastLane {
   readonly input = new JsonBytes(FIRST_BYTES)
@@ -38,6 +39,8 @@ export class FastLane {
   readonly #schema: RowSchema
   readonly #roles: RowRoles
   readonly #columns: RowColumns
+  /** zod would take a column called `constructor` for present, if rows inherited what objects do. */
+  readonly #inherits: boolean
   #keys: Keys | undefined
   #folder: ReadonlyMap<string, Value> | undefined
   #row = 0
@@ -47,8 +50,9 @@ export class FastLane {
   #nextRest = FIRST_REST
 
   constructor(schema: RowSchema, roles: RowRoles, columns: RowColumns) {
-    this.#reading = { input: this.input, instant: new InstantBytes(), zone: roles.zone }
+    this.#reading = { input: this.input, instant: new InstantBytes(), zone: roles.zone, shows: schema.wholeRow !== undefined }
     this.#schema = schema
+    this.#inherits = schema.fields.some(({ name }) => name in {})
     this.#roles = roles
     this.#columns = columns
   }
@@ -57,7 +61,8 @@ export class FastLane {
     // Files of no folders share their readers, which have learned what rows look like.
     if (this.#keys && this.#folder?.size === 0 && folder?.size === 0) return
     this.#folder = folder
-    this.#keys = folder && this.#schema.wholeRow === undefined ? this.#keysOf(folder) : undefined
+    const isJudgedWhole = this.#reading.shows && folder && folder.size > 0
+    this.#keys = folder && !isJudgedWhole ? this.#keysOf(folder) : undefined
   }
 
   #keysOf(folder: ReadonlyMap<string, Value>): Keys | undefined {
@@ -72,7 +77,8 @@ export class FastLane {
       else readers.set(field.name, new ConstantReader(this.#reading, field, { column, role, value }))
     }
     if ([...readers.values()].filter(reader => reader instanceof ZodReader).length > MOST_BY_ZOD) return undefined
-    return new Keys(this.input, readers, extra.kind === 'ignored')
+    // A row that is judged as a whole may be judged by what is not kept of it.
+    return new Keys(this.input, readers, extra.kind === 'ignored' && !this.#reading.shows)
   }
 
   #roleOf(name: string): Role {
@@ -94,7 +100,8 @@ export class FastLane {
   /** Appends the row that begins at `p`, and answers where the next one does; -1 where it is left as if it had never been. */
   row(p: number): number {
     const before = this.#columns.rows
-    const next = this.#read(p)
+    let next = this.#read(p)
+    if (next >= 0 && this.#reading.shows && !this.#passesWhole()) next = -1
     if (next < 0) {
       this.#failed++
       this.#columns.undo(before)
@@ -107,6 +114,18 @@ export class FastLane {
       this.#failed = 0
     }
     return next
+  }
+
+  /** Whether zod accepts the row that was read, as it sees it, and keeps of it what the columns hold. */
+  #passesWhole(): boolean {
+    const shown: Record<string, unknown> = this.#inherits ? Object.create(null) : {}
+    const { fields } = this.#keys!
+    for (const { name, reader, row } of fields) if (row === this.#row && reader!.shown !== ABSENT) shown[name] = reader!.shown
+    const verdict = this.#schema.validate(shown)
+    if (!verdict.ok) return false
+    // Of several objects the one that accepts the row may lack a column that another has.
+    for (const name in shown) if (verdict.row[name] === undefined) return false
+    return true
   }
 
   #read(p: number): number {

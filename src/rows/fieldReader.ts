@@ -12,7 +12,12 @@ export interface Reading {
   input: JsonBytes
   instant: InstantBytes
   zone: string | undefined
+  /** Readers tell what zod is shown: a row is then judged as a whole as well. */
+  shows: boolean
 }
+
+/** What zod is shown of a null that is absence. */
+export const ABSENT = Symbol('absent')
 
 /** What a row asks of a field beside the schema. */
 export interface Role {
@@ -31,13 +36,19 @@ export interface Role {
 export abstract class FieldReader {
   protected readonly input: JsonBytes
   protected readonly role: Role
+  protected readonly shows: boolean
+  /** What zod is shown of the last value that was read, where readers are to tell. */
+  shown: unknown
   readonly #column: ColumnBuilder
   /** What stands for null and for absence; undefined where it is refused. */
   readonly #ofNull: Value | undefined
   readonly #ofAbsence: Value | undefined
+  readonly #shownOfNull: unknown
 
-  constructor({ input }: Reading, field: Field, column: ColumnBuilder, role: Role) {
+  constructor({ input, shows }: Reading, field: Field, column: ColumnBuilder, role: Role) {
     this.input = input
+    this.shows = shows
+    this.#shownOfNull = field.nullable ? null : ABSENT
     this.role = role
     this.#column = column
     const known = (accepted: boolean, value: Value): Value | undefined => {
@@ -63,6 +74,7 @@ export abstract class FieldReader {
   protected readNull(p: number): number {
     if (this.#ofNull === undefined || !this.input.isWord(p, NULL)) return -1
     this.#column.append(this.#ofNull)
+    this.shown = this.#shownOfNull
     return p + 4
   }
 }

@@ -36,14 +36,21 @@ export class JsonBytes {
     this.view = viewOf(this.bytes)
   }
 
-  /** Takes a copy of `bytes`. */
-  load(bytes: Uint8Array): void {
-    if (bytes.length + PADDING > this.bytes.length) {
-      this.bytes = Buffer.allocUnsafeSlow(Math.max(bytes.length, 2 * this.bytes.length) + PADDING)
+  /** Takes a copy of the pieces, and answers their length. */
+  load(pieces: readonly Uint8Array[]): number {
+    let length = 0
+    for (const piece of pieces) length += piece.length
+    if (length + PADDING > this.bytes.length) {
+      this.bytes = Buffer.allocUnsafeSlow(Math.max(length, 2 * this.bytes.length) + PADDING)
       this.view = viewOf(this.bytes)
     }
-    this.bytes.set(bytes)
-    this.bytes.fill(LF, bytes.length, bytes.length + PADDING)
+    let at = 0
+    for (const piece of pieces) {
+      this.bytes.set(piece, at)
+      at += piece.length
+    }
+    this.bytes.fill(LF, length, length + PADDING)
+    return length
   }
 
   /** Of all white space but the line feed, which ends a line. */

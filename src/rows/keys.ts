@@ -39,6 +39,7 @@ class Link {
 }
 
 export class Key {
+  readonly name: string
   readonly bytes: Buffer
   /** Undefined of a key whose value is passed over. */
   readonly reader: FieldReader | undefined
@@ -48,15 +49,16 @@ export class Key {
   first = new Link()
   second = new Link()
 
-  constructor(bytes: Buffer, reader: FieldReader | undefined) {
-    this.bytes = bytes
+  constructor(name: string, reader: FieldReader | undefined) {
+    this.name = name
+    this.bytes = Buffer.from(name)
     this.reader = reader
   }
 }
 
 export class Keys {
   /** Before a row's first key. */
-  readonly start = new Key(Buffer.alloc(0), undefined)
+  readonly start = new Key('', undefined)
   readonly fields: Key[]
   readonly #input: JsonBytes
   readonly #byHash = new Map<number, Key[]>()
@@ -66,7 +68,7 @@ export class Keys {
   constructor(input: JsonBytes, readers: ReadonlyMap<string, FieldReader | undefined>, takesStrangers: boolean) {
     this.#input = input
     this.#takesStrangers = takesStrangers
-    const keys = [...readers].map(([name, reader]) => this.#add(new Key(Buffer.from(name), reader)))
+    const keys = [...readers].map(([name, reader]) => this.#add(new Key(name, reader)))
     this.fields = keys.filter(({ reader }) => reader !== undefined)
   }
 
@@ -115,15 +117,13 @@ export class Keys {
     const known = this.#byHash.get(hashOf(bytes, from, to))
     const key = known?.find(candidate => bytes.compare(candidate.bytes, 0, candidate.bytes.length, from, to) === 0)
     if (key || !this.#takesStrangers) return key
-    const name = Buffer.from(bytes.subarray(from, to))
-    if (name.equals(PROTO) || this.#strangers === MOST_STRANGERS) return undefined
+    const name = bytes.toString('utf8', from, to)
+    // What JavaScript itself makes of such a key is left to it.
+    if (name === '__proto__' || this.#strangers === MOST_STRANGERS) return undefined
     this.#strangers++
     return this.#add(new Key(name, undefined))
   }
 }
-
-/** What JavaScript itself makes of such a key is left to it. */
-const PROTO = Buffer.from('__proto__')
 
 /** FNV-1a. */
 function hashOf(bytes: Uint8Array, from: number, to: number): number {

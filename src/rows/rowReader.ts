@@ -50,20 +50,20 @@ export class RowReader {
     this.#lane.open(folder)
   }
 
-  /** Reads whole lines; the last may lack its line feed. Answers how many they are, and which were refused. */
-  read(block: Buffer): { lines: number; refused: RefusedLine[] } {
+  /** Reads whole lines, in pieces; the last may lack its line feed. Answers how many they are, and which were refused. */
+  read(...pieces: readonly Buffer[]): { lines: number; refused: RefusedLine[] } {
     const mark = this.columns.mark()
     this.#refused = []
-    this.#input.load(block)
-    const isValid = isUtf8(block)
+    const length = this.#input.load(pieces)
+    const isValid = isUtf8(this.#input.bytes.subarray(0, length))
     let lines = 0
     const all = (): void => {
-      for (let p = 0; p < block.length; lines++) p = this.#line(p, lines, isValid)
+      for (let p = 0; p < length; lines++) p = this.#line(p, lines, isValid)
     }
     if (!endsWithin(TIME_LIMIT, all)) {
       this.columns.restore(mark)
       this.#refused = []
-      lines = this.#readOneByOne(block.length, isValid)
+      lines = this.#readOneByOne(length, isValid)
     }
     return { lines, refused: this.#refused }
   }

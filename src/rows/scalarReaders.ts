@@ -53,6 +53,7 @@ export class NumberReader extends FieldReader {
     if (this.#most !== undefined && !(Number.isInteger(value) && value <= this.#most && value >= this.#least)) return -1
     if (this.role.times.length > 0 && !putTime(this.role.times, this.#instant(value))) return -1
     this.#column.put(value)
+    if (this.shows) this.shown = value
     return end
   }
 
@@ -80,12 +81,13 @@ export class BigintReader extends FieldReader {
     if (end < 0) return this.readNull(p)
     const digits = input.integerDigits
     if (digits === 0 || digits > 19) return -1
-    if (!this.#isPlain) {
+    if (!this.#isPlain || this.shows) {
       const value = BigInt(input.bytes.toString('latin1', p, end))
       if (BigInt.asIntN(64, value) !== value || !this.#rule(value)) return -1
       const { times, unit } = this.role
       if (times.length > 0 && !putTime(times, instantOf(value, unit))) return -1
       this.#column.append(value)
+      this.shown = value
     } else if (digits <= EXACT_DIGITS) this.#column.put(input.number)
     else if (!this.#putLong(p, end)) return -1
     return end
@@ -123,6 +125,7 @@ export class UnsignedReader extends FieldReader {
     const value = BigInt(input.bytes.toString('latin1', p, end))
     if (BigInt.asUintN(64, value) !== value || !this.#rule(value)) return -1
     this.#column.append(String(value))
+    this.shown = value
     return end
   }
 }
@@ -148,6 +151,7 @@ export class BooleanReader extends FieldReader {
     if (!isTrue && this.input.bytes[p] !== 0x66) return -1
     if (!this.#allowed[isTrue ? 1 : 0]) return -1
     this.#column.put(isTrue)
+    this.shown = isTrue
     return isTrue ? p + 4 : p + 5
   }
 }
@@ -180,7 +184,8 @@ export class DateReader extends FieldReader {
       const read = instantOfText(input.text(p + 1, to), zone)
       return read !== undefined && this.#put(read) ? to + 1 : -1
     }
-    if (this.#steps.length > 0) return this.#put(BigInt(instant.seconds) * 1_000_000n + BigInt(instant.micros)) ? to + 1 : -1
+    if (this.#steps.length > 0 || this.shows)
+      return this.#put(BigInt(instant.seconds) * 1_000_000n + BigInt(instant.micros)) ? to + 1 : -1
     if (this.role.times.length > 0 && !putReadTime(this.role.times, instant)) return -1
     this.#column.putSum(instant.seconds, 1e6, instant.micros)
     return to + 1
@@ -188,7 +193,9 @@ export class DateReader extends FieldReader {
 
   #put(instant: bigint): boolean {
     // The schema sees whole milliseconds.
-    const seen = fromDate(dateOf(instant))
+    const date = dateOf(instant)
+    const seen = fromDate(date)
+    this.shown = date
     for (const step of this.#steps) {
       if (step.kind === 'minInstant' ? !(step.inclusive ? seen >= step.value : seen > step.value) : false) return false
       if (step.kind === 'maxInstant' ? !(step.inclusive ? seen <= step.value : seen < step.value) : false) return false

@@ -45,6 +45,7 @@ abstract class AnyTextReader extends FieldReader {
   /** The content with its escapes resolved; undefined where it is no text that UTF-8 can hold. */
   protected unescaped(from: number, to: number): string | undefined {
     const text = JSON.parse(this.input.bytes.toString('utf8', from - 1, to + 1)) as string
+    this.shown = text
     return text.isWellFormed() && !text.includes('\0') ? text : undefined
   }
 
@@ -81,6 +82,7 @@ class PlainTextReader extends AnyTextReader {
       if (input.isAscii || this.rule(input.text(from, to)) === undefined) return -1
     }
     this.column.putBytes(input, from, to)
+    if (this.shows) this.shown = input.text(from, to)
     return to + 1
   }
 }
@@ -96,6 +98,7 @@ class TextReader extends AnyTextReader {
     const to = input.stringEnd(from)
     if (to < 0) return -1
     if (input.hasEscapes) return this.putRuled(this.unescaped(from, to)) ? to + 1 : -1
+    if (this.shows) this.shown = input.text(from, to)
     const slot = this.#memory.slotOf(input, from, to)
     if (slot >= 0 && this.#memory.holds(slot, input, from, to)) {
       const changed = this.#memory.changed[slot]
@@ -132,6 +135,7 @@ class InstantTextReader extends AnyTextReader {
     const from = p + 1
     const to = input.stringEnd(from)
     if (to < 0 || input.hasEscapes) return -1
+    if (this.shows) this.shown = input.text(from, to)
     const isUsual = instant.read(input.bytes, input.view, from, to)
     if (isUsual && this.#accepts?.(instant)) {
       if (!putReadTime(this.role.times, instant)) return -1

@@ -38,6 +38,7 @@ export class ZodReader extends FieldReader {
   /** What the column is to hold; undefined where zod refuses. */
   #judged(given: unknown): Value | undefined {
     const seen = decodeJson(this.#field.shape, given, this.#zone)
+    this.shown = seen
     try {
       const parsed = this.#field.parse(seen)
       if (!parsed.ok) return undefined

@@ -6,7 +6,7 @@ import type { ZstdDecompress } from 'node:zlib'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import type { PinnedFile } from '../../domain/source.ts'
 
-const READ_BYTES = 2 ** 18
+const READ_BYTES = 2 ** 20
 
 /** Raises where the file ends before its compression does. */
 export function bytesOf({ path, compression }: PinnedFile): AsyncIterable<Buffer> {

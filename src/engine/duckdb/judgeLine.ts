@@ -33,7 +33,7 @@ export function lineJudge(request: ScanRequest, file: PinnedFile): Judge {
     if (text.trim() === '') return {}
     let parsed: unknown
     try {
-      parsed = parseJson(text.startsWith('\ufeff') ? text.slice(1) : text)
+      parsed = parsedLine(text.startsWith('\ufeff') ? text.slice(1) : text)
     } catch (error) {
       // The parser counts lines within the text that it was given, which is one line.
       return malformed(text, (error as Error).message.replace(/ \(line \d+ column \d+\)$/, ''))
@@ -44,16 +44,29 @@ export function lineJudge(request: ScanRequest, file: PinnedFile): Judge {
     decodeOthers?.(seen)
     const instants = decodeRow(decoded, seen, zone)
     const stored = (field: Field, row: Seen): Value => instants?.stored(field, row) ?? storedValue(field, row[field.name])!
+    // A column of integers takes numbers as well.
+    const held = (field: Field, row: Seen): Value =>
+      field.type.kind === 'int64' && typeof row[field.name] === 'number' ? (row[field.name] as number) : stored(field, row)
     let t: bigint | undefined
     const { issues, refusedByKey, row } = judge(request, seen, accepted => {
       t = instantOf(stored(time, accepted), unit)
       return t
     })
     if (!row) return { refused: { raw: text, issues } }
-    const values = schema.fields.map(field => stored(field, row))
+    const values = schema.fields.map(field => held(field, row))
     const kept = { values, time: t!, known: known < 0 ? null : instantOf(values[known]!, undefined)! }
     return refusedByKey ? { row: kept, refused: { raw: text, issues, refusedByKey } } : { row: kept }
   }
+}
+
+/** As `parseJson`, which looks for long integers, of a row that has none by the look of its values. */
+function parsedLine(text: string): unknown {
+  const parsed: unknown = JSON.parse(text)
+  for (const value of Object.values(parsed ?? {})) {
+    if (typeof value === 'object' ? value !== null : typeof value === 'number' && !(Math.abs(value) < 2 ** 53))
+      return parseJson(text)
+  }
+  return parsed
 }
 
 function malformed(raw: string, message: string): Judged {

@@ -104,9 +104,9 @@ class Load {
     const { source, signal } = this.#request
     this.#reader.open(folderValues(source.schema.fields, file, source.zone), lineJudge(this.#request, file))
     let line = 1n
-    for await (const { bytes, tooLong } of readable(file)) {
+    for await (const { pieces, tooLong } of readable(file)) {
       signal.throwIfAborted()
-      const { lines, refused } = tooLong ? longLine(bytes) : this.#reader.read(bytes)
+      const { lines, refused } = tooLong ? longLine(pieces) : this.#reader.read(...pieces)
       while (this.#places.rows < this.#reader.columns.rows) this.#places.put(place)
       await this.#report(file, line, refused)
       line += BigInt(lines)
@@ -144,9 +144,9 @@ class Load {
   }
 }
 
-function longLine(beginning: Buffer): { lines: number; refused: RefusedLine[] } {
+function longLine(pieces: readonly Buffer[]): { lines: number; refused: RefusedLine[] } {
   const issues = [{ path: '', code: 'malformed', message: TOO_LONG }]
-  return { lines: 1, refused: [{ line: 0, raw: beginningOfBytes(beginning), issues }] }
+  return { lines: 1, refused: [{ line: 0, raw: beginningOfBytes(Buffer.concat(pieces)), issues }] }
 }
 
 /** The file's lines; what of it cannot be read is its own fault, not that of who reads. */

@@ -7,8 +7,6 @@ export const TOO_LONG = `Longer than ${ROW_LIMIT / 2 ** 20} MiB`
 
 const LF = 0x0a
 
-const NOTHING = Buffer.alloc(0)
-
 /** Bytes of a row that has not ended. */
 export class Pieces {
   #pieces: Buffer[] = []
@@ -21,12 +19,16 @@ export class Pieces {
   }
 
   /** All of them with `last`, once: none are left. */
-  take(last: Buffer = NOTHING): Buffer {
-    if (this.length === 0) return last
-    const whole = this.#pieces.length === 1 && last.length === 0 ? this.#pieces[0]! : Buffer.concat([...this.#pieces, last])
+  take(last: Buffer): Buffer {
+    return this.length === 0 ? last : Buffer.concat([...this.takeAll(), last])
+  }
+
+  /** All of them, one by one, once. */
+  takeAll(): Buffer[] {
+    const pieces = this.#pieces
     this.#pieces = []
     this.length = 0
-    return whole
+    return pieces
   }
 }
 
@@ -43,9 +45,9 @@ export function beginningOfBytes(bytes: Buffer): string {
   return beginningOf(bytes.subarray(0, RAW_LENGTH * 4).toString('utf8'))
 }
 
-/** Whole lines, the last perhaps without its line feed; or one that is too long, of which there is the beginning. */
+/** Whole lines, the last perhaps without its line feed; or the beginning of one that is too long. */
 export interface Block {
-  bytes: Buffer
+  pieces: Buffer[]
   tooLong: boolean
 }
 
@@ -66,24 +68,24 @@ export async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncIterable<Blo
       skips = false
       from = first + 1
     } else if (rest.length + end > ROW_LIMIT) {
-      if (lines.length > 0) yield { bytes: lines.take(), tooLong: false }
+      if (lines.length > 0) yield { pieces: lines.takeAll(), tooLong: false }
       rest.push(chunk.subarray(0, end))
-      yield { bytes: rest.take().subarray(0, RAW_LENGTH * 4), tooLong: true }
+      yield { pieces: rest.takeAll(), tooLong: true }
       skips = first < 0
       if (skips) continue
       from = first + 1
     }
     const last = chunk.lastIndexOf(LF) + 1
     if (last > from) {
-      if (rest.length > 0) lines.push(rest.take())
+      for (const piece of rest.takeAll()) lines.push(piece)
       lines.push(chunk.subarray(from, last))
       from = last
     }
     rest.push(chunk.subarray(from))
-    if (lines.length >= BLOCK_BYTES) yield { bytes: lines.take(), tooLong: false }
+    if (lines.length >= BLOCK_BYTES) yield { pieces: lines.takeAll(), tooLong: false }
   }
-  lines.push(rest.take())
-  if (lines.length > 0) yield { bytes: lines.take(), tooLong: false }
+  for (const piece of rest.takeAll()) lines.push(piece)
+  if (lines.length > 0) yield { pieces: lines.takeAll(), tooLong: false }
 }
 
 /** In parts that no line of which can be too long by itself. */
