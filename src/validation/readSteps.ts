@@ -28,6 +28,8 @@ function readPipe(schema: ZodLike): Read {
   const { def } = schema._zod
   const [from, to] = [def.in!, def.out!]
   const type = from._zod.def.type
+  // Its own checks come after both.
+  if ((def.checks?.length ?? 0) > 0) return { byZod: 'a refinement' }
   if (def.transform !== undefined || !PIPED.has(type) || to._zod.def.type !== type || to._zod.def.coerce) {
     return { byZod: def.transform !== undefined ? 'a codec' : holdsTransform(schema) ? 'a transform' : 'a pipe' }
   }
