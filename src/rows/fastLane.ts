@@ -77,8 +77,7 @@ export class FastLane {
       else readers.set(field.name, new ConstantReader(this.#reading, field, { column, role, value }))
     }
     if ([...readers.values()].filter(reader => reader instanceof ZodReader).length > MOST_BY_ZOD) return undefined
-    // A row that is judged as a whole may be judged by what is not kept of it.
-    return new Keys(this.input, readers, extra.kind === 'ignored' && !this.#reading.shows)
+    return new Keys(this.input, readers, extra.kind === 'ignored')
   }
 
   #roleOf(name: string): Role {
