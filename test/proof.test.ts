@@ -118,6 +118,18 @@ describe('where the column is not what zod sees, which is chosen', () => {
     ['the sign of a zero where columns judge', 'z.number()', { json: '-0' }, -0],
     ['a null where the schema takes absence and no null', "z.string().default('x')", { json: 'null' }, 'x'],
     ['a null where the schema takes null', "z.string().nullable().default('x')", { json: 'null' }, null],
+    [
+      'a null member that a coercion takes',
+      'z.object({ a: z.coerce.number().default(5), b: z.string().optional() })',
+      { parquet: "{'a': NULL, 'b': NULL}::STRUCT(a INTEGER, b VARCHAR)" },
+      '{"a":0}',
+    ],
+    [
+      'a null member that a catch takes',
+      "z.object({ a: z.string().optional().catch('x') })",
+      { parquet: "{'a': NULL}::STRUCT(a VARCHAR)" },
+      '{"a":"x"}',
+    ],
     ['an empty field', "z.string().default('x')", { csv: '' }, 'x'],
     ['a quoted empty field', "z.string().default('x')", { csv: '""' }, ''],
     ['big integers within JSON', 'z.array(z.bigint())', { json: '[9007199254740993,1]' }, '[9007199254740993,1]'],

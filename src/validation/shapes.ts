@@ -88,12 +88,16 @@ function valuesOf({ _zod: { def } }: ZodLike): readonly unknown[] | undefined {
 /** Whether a member may be left out, and may not be null. */
 function takesAbsenceOnly(member: ZodLike): boolean {
   let optional = false
-  for (let schema: ZodLike | undefined = member; schema; schema = innerOf(schema)) {
-    const { type } = schema._zod.def
-    if (type === 'nullable' || type === 'any' || type === 'unknown') return false
-    if (type === 'union' && schema._zod.def.options!.some(isNothing)) return false
-    if (type === 'literal' && schema._zod.def.values!.includes(null)) return false
-    if (type === 'optional' || type === 'default' || type === 'prefault') optional = true
+  for (let schema: ZodLike | undefined = member; schema; schema = innerOf(schema))
+    if (['optional', 'default', 'prefault'].includes(schema._zod.def.type)) optional = true
+  return optional && !acceptsNull(member)
+}
+
+/** A function of the schema that fails on null accepts none. */
+function acceptsNull(member: ZodLike): boolean {
+  try {
+    return member.safeParse(null).success
+  } catch {
+    return false
   }
-  return optional
 }
