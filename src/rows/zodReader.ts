@@ -4,6 +4,7 @@ import type { Value } from '../domain/columnType.ts'
 import type { Field } from '../domain/schema.ts'
 import { instantOfText } from '../domain/zonedTime.ts'
 import { decodeJson, parseJson } from '../validation/decodeShape.ts'
+import { isAsParsed } from './asParsed.ts'
 import type { ColumnBuilder } from './columnBuilder.ts'
 import type { Reading, Role } from './fieldReader.ts'
 import { FieldReader, putTime } from './fieldReader.ts'
@@ -14,12 +15,14 @@ export class ZodReader extends FieldReader {
   readonly #column: ColumnBuilder
   readonly #field: Field
   readonly #zone: string | undefined
+  readonly #isAsParsed: boolean
 
   constructor(reading: Reading, field: Field, { column, role }: { column: ColumnBuilder; role: Role }) {
     super(reading, field, column, role)
     this.#column = column
     this.#field = field
     this.#zone = reading.zone
+    this.#isAsParsed = isAsParsed(field.shape)
   }
 
   read(p: number): number {
@@ -37,7 +40,7 @@ export class ZodReader extends FieldReader {
 
   /** What the column is to hold; undefined where zod refuses. */
   #judged(given: unknown): Value | undefined {
-    const seen = decodeJson(this.#field.shape, given, this.#zone)
+    const seen = this.#isAsParsed ? given : decodeJson(this.#field.shape, given, this.#zone)
     this.shown = seen
     try {
       const parsed = this.#field.parse(seen)

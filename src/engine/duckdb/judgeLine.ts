@@ -1,8 +1,9 @@
 /** A line of JSON judged by zod itself: those that the row reader leaves, for zod's words or because only zod can tell. */
 import type { Value } from '../../domain/columnType.ts'
-import type { Field, InputShape, RowSchema } from '../../domain/schema.ts'
+import type { Field, RowSchema } from '../../domain/schema.ts'
 import type { PinnedFile } from '../../domain/source.ts'
 import { instantOfText } from '../../domain/zonedTime.ts'
+import { isAsParsed } from '../../rows/asParsed.ts'
 import { instantOf } from '../../rows/instantOf.ts'
 import type { Judge, Judged } from '../../rows/rowReader.ts'
 import { decodeJson, decodeText, parseJson } from '../../validation/decodeShape.ts'
@@ -102,25 +103,6 @@ export function folderValues(
     }
   }
   return values
-}
-
-/** Whether zod sees such a value just as JSON.parse gives it. */
-function isAsParsed(shape: InputShape): boolean {
-  switch (shape.kind) {
-    case 'bigint':
-    case 'date':
-      return false
-    case 'array':
-      return isAsParsed(shape.item)
-    case 'tuple':
-      return shape.items.every(isAsParsed) && (shape.rest === undefined || isAsParsed(shape.rest))
-    case 'object':
-      return [...shape.fields.values()].every(isAsParsed) && (shape.rest === undefined || isAsParsed(shape.rest))
-    case 'union':
-      return shape.options.every(isAsParsed)
-    default:
-      return true
-  }
 }
 
 const isAbsentIfNull = ({ nullable, optional }: Field): boolean => optional && !nullable
