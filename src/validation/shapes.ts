@@ -2,7 +2,7 @@
 import type { InputShape } from '../domain/schema.ts'
 import { enumValues } from './outputs.ts'
 import type { ZodLike } from './zodLike.ts'
-import { innerOf, isNothing, meaningfulOptions } from './zodLike.ts'
+import { innerOf, meaningfulOptions } from './zodLike.ts'
 
 const ANY: InputShape = { kind: 'any' }
 const DEEPEST = 20
