@@ -380,6 +380,17 @@ describe('rows of JSON are judged and changed as JSON.parse and zod do', () => {
     )
   })
 
+  it('no other byte stands for a digit', async () => {
+    const instant = '2026-01-31T12:00:00Z'
+    const texts = [...instant].flatMap((sign, at) =>
+      /\d/.test(sign) ? ['/', ':', '\x7f'].map(other => instant.slice(0, at) + other + instant.slice(at + 1)) : [],
+    )
+    await compare(
+      z.object({ time: z.iso.datetime(), a: z.coerce.date() }),
+      texts.map(text => `{"time":"${instant}","a":"${text}"}`),
+    )
+  })
+
   it('in any order and company', async () => {
     await fc.assert(
       fc.asyncProperty(table, ({ schema, zone, lines }) =>

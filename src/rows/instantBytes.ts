@@ -71,7 +71,7 @@ export class InstantBytes {
 function twoDigits(bytes: Uint8Array, p: number): number {
   const tens = bytes[p]! - 0x30
   const ones = bytes[p + 1]! - 0x30
-  return (tens >>> 0) * 10 + (ones >>> 0)
+  return ones >>> 0 > 9 ? 100 : (tens >>> 0) * 10 + ones
 }
 
 /** Days since 1970 of a date `2026-01-31`; NaN where there is no such day. */

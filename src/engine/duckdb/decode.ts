@@ -91,7 +91,7 @@ function plainDecoder(field: Field, { sql, type }: PhysicalColumn, zone: string 
           seen: safeNumber,
         }
       if (type === 'DOUBLE' || type === 'FLOAT' || type.startsWith('DECIMAL')) {
-        const double = type === 'DOUBLE' ? sql : `${sql}::DOUBLE`
+        const double = doubleSql(sql, type)
         return { ...fromDouble(field, double), raw: double, seen: raw => raw }
       }
       return undefined
@@ -100,6 +100,12 @@ function plainDecoder(field: Field, { sql, type }: PhysicalColumn, zone: string 
     case 'any':
       return undefined
   }
+}
+
+/** The nearest double. Of a decimal of more digits than a double has, the engine's own cast may be the second nearest. */
+function doubleSql(sql: string, type: string): string {
+  if (type === 'DOUBLE') return sql
+  return Number(/^DECIMAL\((\d+)/.exec(type)?.[1] ?? 0) > 15 ? `${sql}::VARCHAR::DOUBLE` : `${sql}::DOUBLE`
 }
 
 const UINT64 = "'0'::DECIMAL(38,0) AND '18446744073709551615'::DECIMAL(38,0)"
