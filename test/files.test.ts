@@ -168,6 +168,23 @@ describe.concurrent('decoding', () => {
     })
   })
 
+  it('refuses rows for a column that a strict schema forbids, whatever it is', async () => {
+    const cwd = project({
+      'transforms/o.ts': orders({
+        uri: 'data',
+        schema: 'time: z.date(), customer: z.string()',
+        features: "n: count().over('1d')",
+      }).replace('z.object(', 'z.strictObject('),
+      'data/a.parquet': await parquetText(
+        "SELECT TIMESTAMPTZ '2025-01-01 00:00:00Z' AS time, 'ada' AS customer, TIMESTAMP '2025-01-01' AS extra UNION ALL SELECT TIMESTAMPTZ '2025-01-01 00:00:00Z', 'bob', NULL",
+      ),
+    })
+    const run = await quern(['run', '--json', '--max-rejected', '1'], { cwd })
+    expect(documents(run)).toMatchObject([{ outcome: 'committed', rowsRead: 2, rowsRejected: 1 }])
+    const rejected = documents(await quern(['rejected', 'orders', '--json'], { cwd }))
+    expect(rejected).toMatchObject([{ code: 'unrecognized_keys', reason: 'Unrecognized key: "extra"' }])
+  })
+
   it('judges dates by the milliseconds that zod sees, and keeps the microseconds', async () => {
     const cwd = project({
       'transforms/o.ts': orders({

@@ -113,7 +113,9 @@ export function decodedGroups(source: SourceDefinition, groups: readonly FileGro
     for (const [name, column] of group.columns) {
       if (known.has(name)) continue
       const field = extra.field(name)
-      decoded.extras.set(field, decoderOf(field, column, source.zone, where))
+      // Of what must not be there nobody asks what it is.
+      const forbidden: Decoder = { value: undefined, conditions: [], raw: column.sql, seen: String }
+      decoded.extras.set(field, extra.kind === 'refused' ? forbidden : decoderOf(field, column, source.zone, where))
     }
     return decoded
   })
