@@ -123,7 +123,9 @@ export interface RowSchema {
   record: SchemaRecord
   /** Of the record: changes exactly when a verdict or a stored value can change; descriptions do not count. */
   fingerprint: string
-  /** The zod object itself, on a row as the fields' shapes decode it: judges in its own words. */
+  /** What the zod object gives out of a row as the fields' shapes decode it; undefined where it refuses it. Says nothing of what columns hold. */
+  output(row: Record<string, unknown>): Record<string, unknown> | undefined
+  /** The zod object itself, on such a row: judges in its own words. */
   validate(row: Record<string, unknown>): Verdict
 }
 

@@ -120,10 +120,10 @@ export class FastLane {
     const shown: Record<string, unknown> = this.#inherits ? Object.create(null) : {}
     const { fields } = this.#keys!
     for (const { name, reader, row } of fields) if (row === this.#row && reader!.shown !== ABSENT) shown[name] = reader!.shown
-    const verdict = this.#schema.validate(shown)
-    if (!verdict.ok) return false
+    const output = this.#schema.output(shown)
+    if (output === undefined) return false
     // Of several objects the one that accepts the row may lack a column that another has.
-    for (const name in shown) if (verdict.row[name] === undefined) return false
+    for (const name in shown) if (!Object.hasOwn(output, name) || output[name] === undefined) return false
     return true
   }
 

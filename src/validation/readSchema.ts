@@ -54,6 +54,7 @@ export function readSchema(given: unknown): { schema: RowSchema } | { faults: Sc
       wholeRow: row.isUnion ? 'a union of objects' : row.checks.length > 0 ? 'a refinement of the whole row' : undefined,
       record,
       fingerprint: createHash('sha256').update(JSON.stringify(record)).digest('hex'),
+      output: seen => outputOf(given as ZodLike, seen),
       validate: seen => verdictOf(given as ZodLike, fields, seen),
     },
   }
@@ -130,6 +131,16 @@ const forbidden = (name: string): Field => ({
   parse: () => ({ ok: false }),
 })
 
+function outputOf(schema: ZodLike, row: Record<string, unknown>): Record<string, unknown> | undefined {
+  try {
+    const result = schema.safeParse(row)
+    return result.success ? (result.data as Record<string, unknown>) : undefined
+  } catch {
+    // A function of the schema that fails; the verdict tells how.
+    return undefined
+  }
+}
+
 function verdictOf(schema: ZodLike, fields: readonly Field[], row: Record<string, unknown>): Verdict {
   let result: ReturnType<ZodLike['safeParse']>
   try {
@@ -144,7 +155,7 @@ function verdictOf(schema: ZodLike, fields: readonly Field[], row: Record<string
     return { ok: false, issues: issues.map(({ path, code, message }) => ({ path: path.map(String).join('.'), code, message })) }
   }
   const output = ownValues(result.data as Record<string, unknown>, fields)
-  const unheld = fields.filter(field => storedValue(field, output[field.name]) === undefined)
+  const unheld = fields.filter(field => mayBeUnheld(field) && storedValue(field, output[field.name]) === undefined)
   if (unheld.length > 0) return { ok: false, issues: unheld.map(field => unheldIssue(field, output[field.name])) }
   return { ok: true, row: output }
 }
@@ -159,6 +170,9 @@ const ASYNC: Issue = {
   code: 'asynchronous',
   message: 'A function of the schema is asynchronous, and rows are judged at once: write one that answers without waiting',
 }
+
+/** What compiles gives out what its column holds, but for integers without bounds. */
+const mayBeUnheld = ({ steps, input }: Field): boolean => steps === undefined || input === 'bigint'
 
 /** What zod accepts and the table's column cannot hold. */
 function unheldIssue({ name, type }: Field, value: unknown): Issue {

@@ -38,7 +38,7 @@ export async function judgeWholeRows(
       guarded(
         rows.length,
         at => {
-          isRefused[at] = !request.source.schema.validate(seenRow(decoders, rows[at]!.slice(1))).ok
+          isRefused[at] = request.source.schema.output(seenRow(decoders, rows[at]!.slice(1))) === undefined
         },
         at => {
           timeouts.add()
