@@ -82,7 +82,7 @@ export function describeEngine(name: string, make: (options: { scratchDir: strin
           }
           expect(differences(set, computed, naiveFeatureSet(set, rows, 20_000n * HOUR))).toEqual([])
         }),
-        { numRuns: cases(60, 300) },
+        { numRuns: cases(60, 200) },
       )
     })
 

@@ -62,7 +62,7 @@ export function describeMeasures(name: string, make: (options: { scratchDir: str
             refused += rows.length - accepted.length
           },
         ),
-        { numRuns: cases(80, 400) },
+        { numRuns: cases(80, 150) },
       )
       // What is compared is there.
       expect(Math.min(repeated, late, refused)).toBeGreaterThan(5)
