@@ -8,9 +8,15 @@ export interface ZodLike {
     check?: (payload: { value: unknown; issues: unknown[] }) => unknown
     pattern?: RegExp
     innerType?: ZodLike
+    run(payload: { value: unknown; issues: unknown[] }, context: { async: false }): Payload | Promise<Payload>
   }
   description?: string
   safeParse(value: unknown): SafeResult
+}
+
+interface Payload {
+  value: unknown
+  issues: unknown[]
 }
 
 export type SafeResult =
