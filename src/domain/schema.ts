@@ -33,6 +33,11 @@ export type Change = { kind: 'trim' | 'lowerCase' | 'upperCase' } | { kind: 'nor
 /** One thing that a schema does with a value. */
 export type Step = Check | Change
 
+const CHANGES: ReadonlySet<Step['kind']> = new Set(['trim', 'lowerCase', 'upperCase', 'normalize'])
+
+/** Whether the value may be another after the step. */
+export const isChange = (step: Step): step is Change => CHANGES.has(step.kind)
+
 /**
  * How a source decodes a value for zod. `any` is what the source has: of JSON and of nested types what they hold, of text the
  * text.

@@ -60,7 +60,7 @@ function minutesOf(offset: string): number | undefined {
 const DAYS_BEFORE = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365]
 
 /** Of a date of the Gregorian calendar, also before it was in use; undefined where there is no such date. */
-function daysSince1970(year: number, month: number, day: number): number | undefined {
+export function daysSince1970(year: number, month: number, day: number): number | undefined {
   const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
   if (month < 1 || month > 12 || day < 1) return undefined
   const before = DAYS_BEFORE[month - 1]!

@@ -1,11 +1,9 @@
 /** Instants in the form that programs write, `2026-01-31T12:00:00.123Z` or with `+02:00`, read from their bytes. */
+import { daysSince1970 } from '../domain/time.ts'
 
 /** Seconds of 0001-01-01 and of the end of year 9999: what an event time can be. */
 const EARLIEST_SECOND = -62_135_596_800
 const LATEST_SECOND = 253_402_300_799
-
-const DAYS_BEFORE = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334]
-const DAYS_OF = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 
 export class InstantBytes {
   /** Of the last instant that was read: whole seconds since 1970, floored, and the microseconds after them. */
@@ -79,11 +77,5 @@ function daysOf(bytes: Uint8Array, p: number): number {
   const [century, years] = [twoDigits(bytes, p), twoDigits(bytes, p + 2)]
   const [month, day] = [twoDigits(bytes, p + 5), twoDigits(bytes, p + 8)]
   if (century > 99 || years > 99 || bytes[p + 4] !== 0x2d || bytes[p + 7] !== 0x2d) return Number.NaN
-  const year = century * 100 + years
-  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
-  if (month < 1 || month > 12 || day < 1 || day > DAYS_OF[month - 1]! + (isLeap && month === 2 ? 1 : 0)) return Number.NaN
-  // Leap days of the years before this one, from year 0 on.
-  const past = year - 1
-  const leaps = Math.floor(past / 4) - Math.floor(past / 100) + Math.floor(past / 400)
-  return year * 365 + leaps + DAYS_BEFORE[month - 1]! + (isLeap && month > 2 ? 1 : 0) + day - 1 - 719_162 - 365
+  return daysSince1970(century * 100 + years, month, day) ?? Number.NaN
 }

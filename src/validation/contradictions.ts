@@ -1,5 +1,6 @@
 /** Checks of one column that no value can meet together. */
 import type { Step } from '../domain/schema.ts'
+import { isChange } from '../domain/schema.ts'
 
 /** The contradiction in words; undefined where there is none to be seen. */
 export function contradiction(steps: readonly Step[]): string | undefined {
@@ -14,13 +15,11 @@ export function contradiction(steps: readonly Step[]): string | undefined {
 function unchanged(steps: readonly Step[]): Step[][] {
   const parts: Step[][] = [[]]
   for (const step of steps) {
-    if (CHANGES.has(step.kind)) parts.push([])
+    if (isChange(step)) parts.push([])
     else parts.at(-1)!.push(step)
   }
   return parts
 }
-
-const CHANGES: ReadonlySet<Step['kind']> = new Set(['trim', 'lowerCase', 'upperCase', 'normalize'])
 
 type Of<K extends Step['kind']> = Step & { kind: K }
 const all = <K extends Step['kind']>(steps: readonly Step[], ...kinds: K[]): Of<K>[] =>

@@ -1,5 +1,6 @@
 /** One column of several objects of which a row is one. What each says of it, zod judges with the row. */
 import type { Field } from '../domain/schema.ts'
+import { isChange } from '../domain/schema.ts'
 import { storedValue, widest } from './outputs.ts'
 import type { FieldFault } from './readField.ts'
 import { isScalar, oneShape } from './shapes.ts'
@@ -40,12 +41,10 @@ export function mergedField(fields: readonly Field[], columns: readonly ZodLike[
   }
 }
 
-const CHANGES = ['trim', 'lowerCase', 'upperCase', 'normalize']
-
 /** Whether a value may come out as another than it went in. */
 function changes({ steps, caught, whenNull, whenAbsent }: Field, column: ZodLike): boolean {
   if (caught !== undefined || whenNull !== null || whenAbsent !== null) return true
-  if (steps) return steps.some(({ kind }) => CHANGES.includes(kind))
+  if (steps) return steps.some(isChange)
   return !isRefined(column)
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
 import type { Field } from '../../domain/schema.ts'
 import { Int32Column, Int64Column } from '../../rows/columnBuilder.ts'
-import { ParquetFile } from '../../rows/parquetFile.ts'
+import { ParquetRows } from '../../rows/parquetRows.ts'
 import { guarded, Timeouts } from '../../validation/guard.ts'
 import type { Decoder } from './decode.ts'
 import type { DecodedGroup } from './decodedGroup.ts'
@@ -23,7 +23,11 @@ export async function judgeWholeRows(
 ): Promise<void> {
   const decoders = decodersOf(decoded)
   const raws = decoders.map(([, decoder]) => sentSql(decoder, decoder.raw))
-  const refused = await Positions.create(join(request.scratchDir, `refused-${randomUUID()}.parquet`))
+  // There may be any number of them.
+  const refused = await ParquetRows.create(join(request.scratchDir, `refused-${randomUUID()}.parquet`), {
+    file: { type: { kind: 'int32' }, builder: new Int32Column() },
+    position: { type: { kind: 'int64' }, builder: new Int64Column() },
+  })
   const timeouts = new Timeouts()
   for (const [place, file] of decoded.group.files.entries()) {
     const result = await connection.stream(
@@ -45,63 +49,15 @@ export async function judgeWholeRows(
           isRefused[at] = true
         },
       )
-      for (const [at, [position]] of rows.entries()) if (isRefused[at]) refused.put(place, BigInt(position as bigint))
-      await refused.flush(GROUP_ROWS)
+      for (const [at, [position]] of rows.entries()) {
+        if (!isRefused[at]) continue
+        refused.builders.file.put(place)
+        refused.builders.position.append(BigInt(position as bigint))
+      }
+      await refused.flush()
     }
   }
-  decoded.refused = await refused.finish()
-}
-
-const GROUP_ROWS = 65_536
-
-interface Builders {
-  file: Int32Column
-  position: Int64Column
-}
-
-/** Rows by file and position, in a file of the scratch folder: there may be any number of them. */
-class Positions {
-  readonly #path: string
-  readonly #parquet: ParquetFile
-  readonly #builders: Builders
-  #rows = 0
-
-  private constructor(path: string, builders: Builders, parquet: ParquetFile) {
-    this.#path = path
-    this.#builders = builders
-    this.#parquet = parquet
-  }
-
-  static async create(path: string): Promise<Positions> {
-    const builders = { file: new Int32Column(), position: new Int64Column() }
-    const parquet = await ParquetFile.create(path, [
-      { name: 'file', type: { kind: 'int32' }, builder: builders.file },
-      { name: 'position', type: { kind: 'int64' }, builder: builders.position },
-    ])
-    return new Positions(path, builders, parquet)
-  }
-
-  put(file: number, position: bigint): void {
-    this.#builders.file.put(file)
-    this.#builders.position.append(position)
-    this.#rows++
-  }
-
-  /** Writes what is held, if that is so many rows. */
-  async flush(atLeast: number): Promise<void> {
-    const { file, position } = this.#builders
-    if (file.rows < atLeast) return
-    await this.#parquet.writeRows()
-    file.clear()
-    position.clear()
-  }
-
-  /** For FROM; undefined where there are none. */
-  async finish(): Promise<string | undefined> {
-    await this.flush(1)
-    await this.#parquet.finish()
-    return this.#rows === 0 ? undefined : `read_parquet(${fileList([this.#path])})`
-  }
+  if ((await refused.finish()) > 0) decoded.refused = `read_parquet(${fileList([refused.path])})`
 }
 
 export const decodersOf = ({ decoders, extras }: DecodedGroup): (readonly [Field, Decoder])[] => [...decoders, ...extras]
