@@ -88,10 +88,24 @@ export interface Field {
   caught: { value: Value } | undefined
   /** What of the schema only zod itself can do, for people. Undefined where `steps` say it all. */
   byZod: string | undefined
+  /** Where `steps` are undefined for nothing but checks at their end. */
+  refined: Refined | undefined
+  /** A value that is accepted, null and absence included, comes out as it went in. */
+  keeps: boolean
   /** zod itself on one value, as `shape` decodes it; `undefined` is absence. */
   parse(value: unknown): Parsed
   description?: string
 }
+
+/** Steps that change nothing, and then the schema's own functions. */
+export interface Refined {
+  steps: Step[]
+  /** Of what has passed the steps. */
+  accepts: Accepts
+}
+
+/** True where it is certain that zod accepts a value and leaves it as it is. */
+export type Accepts = (value: unknown) => boolean
 
 /** What zod gives out, and the same as the column holds it. */
 export type Parsed = { ok: true; output: unknown; value: Value } | { ok: false }
@@ -130,6 +144,8 @@ export interface RowSchema {
   fingerprint: string
   /** What the zod object gives out of a row as the fields' shapes decode it; undefined where it refuses it. Says nothing of what columns hold. */
   output(row: Record<string, unknown>): Record<string, unknown> | undefined
+  /** Of `wholeRow`, on what zod gives out of a row's columns; undefined where that is not just what it is given. */
+  acceptsWhole: Accepts | undefined
   /** The zod object itself, on such a row: judges in its own words. */
   validate(row: Record<string, unknown>): Verdict
 }

@@ -6,6 +6,7 @@ import { BooleanColumn, DoubleColumn, FloatColumn, Int32Column, Int64Column } fr
 import { DecimalColumn } from './decimalColumn.ts'
 import type { FieldReader, Reading, Role } from './fieldReader.ts'
 import { bigintRule, numberRule } from './numberSteps.ts'
+import { RefinedReader } from './refinedReader.ts'
 import { BigintReader, BooleanReader, DateReader, NumberReader, UnsignedReader } from './scalarReaders.ts'
 import { TextColumn } from './textColumn.ts'
 import { textReader } from './textReader.ts'
@@ -34,7 +35,17 @@ export function columnOf(type: ColumnType): ColumnBuilder {
 }
 
 export function readerOf(reading: Reading, field: Field, column: ColumnBuilder, role: Role): FieldReader {
-  return compiledReader(reading, field, column, role) ?? new ZodReader(reading, field, { column, role })
+  return (
+    compiledReader(reading, field, column, role) ??
+    refinedReader(reading, field, column, role) ??
+    new ZodReader(reading, field, { column, role })
+  )
+}
+
+function refinedReader(reading: Reading, field: Field, column: ColumnBuilder, role: Role): FieldReader | undefined {
+  const { refined } = field
+  const inner = refined && compiledReader({ ...reading, shows: true }, { ...field, steps: refined.steps }, column, role)
+  return inner && new RefinedReader(reading, field, { column, role, inner, accepts: refined.accepts })
 }
 
 /** Undefined where the field's steps, or its type, are none that a reader knows. */

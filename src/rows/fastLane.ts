@@ -120,6 +120,14 @@ export class FastLane {
     const shown: Record<string, unknown> = this.#inherits ? Object.create(null) : {}
     const { fields } = this.#keys!
     for (const { name, reader, row } of fields) if (row === this.#row && reader!.shown !== ABSENT) shown[name] = reader!.shown
+    const { acceptsWhole } = this.#schema
+    if (acceptsWhole) {
+      if (!acceptsWhole(shown)) return false
+      // A function may have changed the row that it was given.
+      for (const { name, reader, row } of fields)
+        if (shown[name] !== (row === this.#row && reader!.shown !== ABSENT ? reader!.shown : undefined)) return false
+      return true
+    }
     const output = this.#schema.output(shown)
     if (output === undefined) return false
     // Of several objects the one that accepts the row may lack a column that another has.

@@ -34,6 +34,8 @@ export function mergedField(fields: readonly Field[], columns: readonly ZodLike[
     steps: isPlain ? [] : undefined,
     caught: undefined,
     byZod: isPlain ? undefined : 'values of several types',
+    refined: undefined,
+    keeps: true,
     parse: given => {
       const value = storedValue(output, given)
       return value === undefined ? { ok: false } : { ok: true, output: given, value }

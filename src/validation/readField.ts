@@ -2,9 +2,11 @@
 import type { Value } from '../domain/columnType.ts'
 import { typeName } from '../domain/columnType.ts'
 import type { Field, Parsed, Step } from '../domain/schema.ts'
+import { isChange } from '../domain/schema.ts'
 import { contradiction } from './contradictions.ts'
 import type { Output } from './outputs.ts'
 import { meaninglessPart, outputOf, storedValue } from './outputs.ts'
+import type { Read } from './readSteps.ts'
 import { readSteps } from './readSteps.ts'
 import { isScalar, shapeOf } from './shapes.ts'
 import type { ZodLike } from './zodLike.ts'
@@ -28,8 +30,9 @@ export function readField(
   const { core, nullable, optional, isPlain, caught, byZod } = unwrapped(column, output)
   // A bigint that 64 bits do not hold zod accepts, and then nothing catches it.
   const isWide = caught !== undefined && core._zod.def.type === 'bigint'
-  const read = byZod !== undefined ? { byZod } : isWide ? { byZod: 'a catch of big integers' } : readSteps(core)
+  const read: Read = byZod !== undefined ? { byZod } : isWide ? { byZod: 'a catch of big integers' } : readSteps(core)
   const steps = 'steps' in read ? read.steps : undefined
+  const refined = 'byZod' in read ? read.refined : undefined
   const contradicts = steps && caught === undefined ? contradiction(steps) : undefined
   if (contradicts) return refused(`no value can satisfy it: ${contradicts}`, 'Change one of the two.')
   const shape = shapeOf(column)
@@ -50,6 +53,8 @@ export function readField(
     // Where zod judges, it has caught already.
     caught: steps && caught,
     byZod: 'byZod' in read ? read.byZod : undefined,
+    refined,
+    keeps: isPlain && (steps ?? refined?.steps)?.some(isChange) === false,
     parse,
     ...(description === undefined ? {} : { description }),
   }

@@ -1,10 +1,11 @@
 /** Reads a zod object into a row schema: fields, checks and a fingerprint. What has no meaning in a table is named, never ignored. */
 import { createHash } from 'node:crypto'
 import { typeName } from '../domain/columnType.ts'
-import type { ExtraColumns, Field, Issue, Parsed, RowSchema, SchemaRecord, Verdict } from '../domain/schema.ts'
+import type { Accepts, ExtraColumns, Field, Issue, Parsed, RowSchema, SchemaRecord, Verdict } from '../domain/schema.ts'
 import { describeColumn, describeRow } from './describeColumn.ts'
 import { mergedField } from './mergedField.ts'
 import { isAsync, storedValue } from './outputs.ts'
+import { ownChecks } from './ownChecks.ts'
 import type { FieldFault } from './readField.ts'
 import { readField } from './readField.ts'
 import type { RowParts } from './rowParts.ts'
@@ -55,9 +56,14 @@ export function readSchema(given: unknown): { schema: RowSchema } | { faults: Sc
       record,
       fingerprint: createHash('sha256').update(JSON.stringify(record)).digest('hex'),
       output: seen => outputOf(given as ZodLike, seen),
-      validate: seen => verdictOf(given as ZodLike, fields, seen),
+      acceptsWhole: acceptsWhole(given as ZodLike, fields),
+      validate: verdicts(given as ZodLike, fields),
     },
   }
+}
+
+function acceptsWhole({ _zod: { def } }: ZodLike, fields: readonly Field[]): Accepts | undefined {
+  return def.type === 'object' && fields.every(({ keeps }) => keeps) ? ownChecks(def.checks ?? []) : undefined
 }
 
 /** A column of one object, or of several of which a row is one. */
@@ -101,7 +107,16 @@ function extraColumns({ isUnion, objects, checks }: RowParts): ExtraColumns | { 
     const result = catchall.safeParse(value)
     return result.success ? { ok: true, output: result.data, value: null } : { ok: false }
   }
-  const judged = { ...read, optional: true, whenAbsent: null, steps: undefined, caught: undefined, byZod: 'a catchall', parse }
+  const judged = {
+    ...read,
+    optional: true,
+    whenAbsent: null,
+    steps: undefined,
+    refined: undefined,
+    caught: undefined,
+    byZod: 'a catchall',
+    parse,
+  }
   return { kind: 'judged', field: name => ({ ...judged, name }) }
 }
 
@@ -121,6 +136,8 @@ const anything = (name: string): Field => ({
   steps: undefined,
   caught: undefined,
   byZod: undefined,
+  refined: undefined,
+  keeps: true,
   parse: output => ({ ok: true, output, value: null }),
 })
 
@@ -141,28 +158,40 @@ function outputOf(schema: ZodLike, row: Record<string, unknown>): Record<string,
   }
 }
 
-function verdictOf(schema: ZodLike, fields: readonly Field[], row: Record<string, unknown>): Verdict {
-  let result: ReturnType<ZodLike['safeParse']>
-  try {
-    result = schema.safeParse(row)
-  } catch (error) {
-    const { name, message } = error instanceof Error ? error : new Error(String(error))
-    if (/Promise during synchronous parse/.test(message)) return { ok: false, issues: [ASYNC] }
-    return { ok: false, issues: [{ path: '', code: 'exception', message: `The schema itself fails: ${name}: ${message}` }] }
+/** zod's verdicts on rows, and what it accepts and a table's columns cannot hold. */
+function verdicts(schema: ZodLike, fields: readonly Field[]): (row: Record<string, unknown>) => Verdict {
+  const inherits = fields.some(({ name }) => name in {})
+  const uncertain = fields.filter(mayBeUnheld)
+  return row => {
+    const result = schema['~standard'].validate(row)
+    if (result instanceof Promise) {
+      // What it says then nobody waits for.
+      result.catch(() => undefined)
+      return { ok: false, issues: [failureOf(schema, row)] }
+    }
+    if (result.issues) {
+      const { issues } = result
+      return { ok: false, issues: issues.map(({ path, code, message }) => ({ path: path.map(String).join('.'), code, message })) }
+    }
+    const given = result.value as Record<string, unknown>
+    // What zod gives out inherits what objects do: a column called `constructor` would never be absent.
+    const output: typeof given = inherits ? Object.assign(Object.create(null), given) : given
+    const unheld = uncertain.filter(field => storedValue(field, output[field.name]) === undefined)
+    if (unheld.length > 0) return { ok: false, issues: unheld.map(field => unheldIssue(field, output[field.name])) }
+    return { ok: true, row: output }
   }
-  if (!result.success) {
-    const { issues } = result.error
-    return { ok: false, issues: issues.map(({ path, code, message }) => ({ path: path.map(String).join('.'), code, message })) }
-  }
-  const output = ownValues(result.data as Record<string, unknown>, fields)
-  const unheld = fields.filter(field => mayBeUnheld(field) && storedValue(field, output[field.name]) === undefined)
-  if (unheld.length > 0) return { ok: false, issues: unheld.map(field => unheldIssue(field, output[field.name])) }
-  return { ok: true, row: output }
 }
 
-/** What zod gives out inherits what objects do: a column called `constructor` would never be absent. */
-function ownValues(output: Record<string, unknown>, fields: readonly Field[]): Record<string, unknown> {
-  return fields.some(({ name }) => name in {}) ? Object.assign(Object.create(null), output) : output
+/** Why the schema cannot judge such a row. */
+function failureOf(schema: ZodLike, row: Record<string, unknown>): Issue {
+  try {
+    schema.safeParse(row)
+  } catch (error) {
+    const { name, message } = error instanceof Error ? error : new Error(String(error))
+    if (!/Promise during synchronous parse/.test(message))
+      return { path: '', code: 'exception', message: `The schema itself fails: ${name}: ${message}` }
+  }
+  return ASYNC
 }
 
 const ASYNC: Issue = {

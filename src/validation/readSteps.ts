@@ -1,12 +1,14 @@
 /** What a zod schema of one plain value does, as steps that compile; undefined where anything in it is not known to mean the same. */
-import type { Step } from '../domain/schema.ts'
+import type { Refined, Step } from '../domain/schema.ts'
+import { isChange } from '../domain/schema.ts'
 import { fromDate } from '../domain/time.ts'
 import { enumValues } from './outputs.ts'
+import { ownChecks } from './ownChecks.ts'
 import { toRe2 } from './pattern.ts'
 import type { CheckDef, ZodLike } from './zodLike.ts'
 
 /** Steps of a value of one type, or what of the schema only zod can do. */
-export type Read = { steps: Step[] } | { byZod: string }
+export type Read = { steps: Step[] } | { byZod: string; refined?: Refined }
 
 /** `schema` without its wrappers. */
 export function readSteps(schema: ZodLike): Read {
@@ -15,9 +17,15 @@ export function readSteps(schema: ZodLike): Read {
   const base = baseSteps(schema)
   if ('byZod' in base) return base
   const steps = [...base.steps]
-  for (const check of def.checks ?? []) {
+  const checks = def.checks ?? []
+  for (const [at, check] of checks.entries()) {
     const read = readCheck(check, def.type)
-    if ('byZod' in read) return read
+    if ('byZod' in read) {
+      // A date is an object, which a function may change.
+      const areSeen = def.type !== 'date' && !steps.some(isChange)
+      const accepts = areSeen ? ownChecks(checks.slice(at)) : undefined
+      return accepts ? { ...read, refined: { steps, accepts } } : read
+    }
     steps.push(...read.steps)
   }
   return { steps }
@@ -34,8 +42,8 @@ function readPipe(schema: ZodLike): Read {
     return { byZod: def.transform !== undefined ? 'a codec' : holdsTransform(schema) ? 'a transform' : 'a pipe' }
   }
   const [first, then] = [readSteps(from), readSteps(to)]
-  if ('byZod' in first) return first
-  return 'byZod' in then ? then : { steps: [...first.steps, ...then.steps] }
+  if ('byZod' in first) return { byZod: first.byZod }
+  return 'byZod' in then ? { byZod: then.byZod } : { steps: [...first.steps, ...then.steps] }
 }
 
 const holdsTransform = ({ _zod: { def } }: ZodLike): boolean =>

@@ -12,6 +12,8 @@ export interface ZodLike {
   }
   description?: string
   safeParse(value: unknown): SafeResult
+  /** The issues of what is refused, without an error around them. A promise where a function of the schema fails or answers later. */
+  '~standard': { validate(value: unknown): StandardResult | Promise<StandardResult> }
 }
 
 interface Payload {
@@ -19,9 +21,15 @@ interface Payload {
   issues: unknown[]
 }
 
-export type SafeResult =
-  | { success: true; data: unknown }
-  | { success: false; error: { issues: { path: PropertyKey[]; code: string; message: string }[] } }
+export type SafeResult = { success: true; data: unknown } | { success: false; error: { issues: ZodIssue[] } }
+
+export type StandardResult = { value: unknown; issues?: undefined } | { issues: readonly ZodIssue[] }
+
+export interface ZodIssue {
+  path: PropertyKey[]
+  code: string
+  message: string
+}
 
 export interface ZodDef {
   type: string

@@ -91,6 +91,7 @@ const WHOLE: ((a: string) => string)[] = [
     `.superRefine((row, context) => { if (typeof row[${a}] === 'string') context.addIssue({ code: 'custom', path: [${a}, 0] }) })`,
   () => `.refine(row => Object.keys(row).length % 2 === 0)`,
   () => `.check(context => { if (context.value.${ROW} === 3) throw new Error('three') })`,
+  () => `.refine(row => row.${ROW} !== 2, { when: ({ issues }) => issues.length === 0 })`,
 ]
 
 const ways = fc.constantFrom('object', 'object', 'object', 'object', 'object', 'strictObject', 'looseObject', 'catchall')

@@ -195,6 +195,8 @@ const FUNCTIONS = [
   ".check(context => { if (context.value === '') context.issues.push({ code: 'custom', input: '', message: 'empty' }) })",
   '.check(z.minLength(1), z.regex(/^\\S/))',
   '.min(2, { abort: true })',
+  ".refine(text => text.length < 3, { when: ({ value }) => value !== 'abc' })",
+  ".check(context => { if (context.value === 'a') context.value = 'changed' })",
   ".refine(text => { if (text === 'ab') throw new Error('no ab'); return true })",
 ]
 const functions: fc.Arbitrary<StringCheck> = fc
