@@ -5,11 +5,11 @@
 import type { FileHandle } from 'node:fs/promises'
 import { open } from 'node:fs/promises'
 import type { ColumnType } from '../domain/columnType.ts'
+import type { ThriftValue } from '../parquet/thrift.ts'
+import { i32, i64, list, struct, text, thriftBytes, writeVarint } from '../parquet/thrift.ts'
 import type { ColumnBuilder } from './columnBuilder.ts'
 import { packedBits } from './columnBuilder.ts'
 import { DecimalColumn } from './decimalColumn.ts'
-import type { ThriftValue } from './thrift.ts'
-import { i32, i64, list, struct, text, thriftBytes, writeVarint } from './thrift.ts'
 
 export interface ParquetColumn {
   name: string
