@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { linkFlights } from '../scripts/data.ts'
+import { bucket } from './jobs/bucket.ts'
 import { checkColumns } from './jobs/checkColumns.ts'
 import { checkRows } from './jobs/checkRows.ts'
 import { daily } from './jobs/daily.ts'
@@ -27,6 +28,7 @@ const jobs: Record<string, (rounds: number) => Promise<void>> = {
   checkColumns,
   checkRows,
   rejects,
+  bucket,
 }
 mkdirSync(WORK, { recursive: true })
 await linkFlights()

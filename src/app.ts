@@ -1,20 +1,29 @@
 /** The composition root: everything is built here and nowhere else, and only here is the clock read. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
-import { hostname, tmpdir } from 'node:os'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statfsSync, statSync } from 'node:fs'
+import { hostname, tmpdir, uptime, userInfo } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import type { Config } from './config.ts'
 import { loadConfig } from './config.ts'
 import { deltaTableStore } from './delta/deltaTableStore.ts'
 import { DefinitionError, TransientError } from './domain/errors.ts'
+import type { LocalCopies } from './domain/localCopies.ts'
 import type { ObjectStore } from './domain/objectStore.ts'
 import type { TableStore } from './domain/tableStore.ts'
 import type { Instant } from './domain/time.ts'
 import { checkpointWriter } from './engine/duckdb/checkpointWriter.ts'
 import { duckdbEngine } from './engine/duckdb/duckdbEngine.ts'
+import { cachedCopies } from './objects/cachedCopies.ts'
 import { localObjectStore } from './objects/localObjectStore.ts'
+import { probe, probedStore } from './objects/probe.ts'
+import { S3Bucket } from './objects/s3/bucket.ts'
+import { s3ObjectReader } from './objects/s3/s3ObjectReader.ts'
+import { s3ObjectStore } from './objects/s3/s3ObjectStore.ts'
 import type { Parts } from './run/parts.ts'
+import { bucketSource } from './sources/objects/bucketSource.ts'
+import { Link } from './sources/objects/link.ts'
 import { objectsSource } from './sources/objects/objectsSource.ts'
+import { isInBucket, placeOf } from './sources/objects/wantedKeys.ts'
 import { VERSION } from './version.ts'
 
 export interface App extends Parts {
@@ -22,24 +31,35 @@ export interface App extends Parts {
   store: TableStore
   /** What the store keeps its bytes in. */
   objects: ObjectStore
+  /** Raises what makes that unfit to be a store. */
+  probe: () => Promise<void>
   /** A folder for files of this process. */
   scratchDir: string
-  /** Aborted by an interrupt. */
-  signal: AbortSignal
   /** Ends the engine and removes its scratch folder. */
   close: () => Promise<void>
 }
 
 export async function createApp(flags: { store?: string }, signal: AbortSignal): Promise<App> {
   const config = await loadConfig(flags)
-  requireFolder(config.storePath)
+  if (config.store.kind === 'folder') requireFolder(config.store.path)
   // Young objects die young: the collector need not wait for its nursery to grow by 100 MB.
   if (config.memoryGiven) setFlagsFromString('--semi-space-growth-factor=1')
   const scratchDir = makeScratch()
   const engine = duckdbEngine({ memory: config.memory, frugal: config.memoryGiven, threads: config.threads, scratchDir })
-  const objects = localObjectStore(config.storePath)
-  const store = deltaTableStore(objects, {
-    now: () => Date.now(),
+  const now = (): number => Date.now()
+  const cacheDir = join(tmpdir(), `quern-cache-${userInfo().uid}`)
+  const copies = cachedCopies({ scratchDir, cacheDir, limit: config.cache, start: machineStart(), now })
+  const objects = objectStore(config, copies)
+  const readerOf = memoized((bucket: string) => s3ObjectReader(new S3Bucket({ bucket, settings: config.s3, owner: 'source' })))
+  const access = memoized((bucket: string) => ({
+    reader: readerOf(bucket),
+    readerOf,
+    link: new Link(now),
+    copies,
+    room: config.scratch ?? freeBytes(scratchDir) / 2,
+  }))
+  const store = deltaTableStore(config.store.kind === 's3' ? probedStore(objects) : objects, {
+    now,
     engineInfo: `quern/${VERSION}`,
     writeCheckpoint: checkpointWriter(scratchDir),
   })
@@ -47,16 +67,38 @@ export async function createApp(flags: { store?: string }, signal: AbortSignal):
     config,
     store,
     objects,
+    probe: () => probe(objects),
     engine,
     scratchDir,
     signal,
-    sourceOf: set => objectsSource(set.source, () => Date.now()),
+    sourceOf: ({ source }) =>
+      isInBucket(source) ? bucketSource(source, access(placeOf(source.uri).bucket)) : objectsSource(source, now),
     now: currentInstant,
     versions: { quern: VERSION, node: process.versions.node },
     code: config.imageDigest ?? gitCommit(config.projectDir),
     trace:
       config.log === 'debug' ? message => process.stderr.write(`${new Date(Date.now()).toISOString()} ${message}\n`) : () => {},
     close: () => engine.close(),
+  }
+}
+
+function objectStore({ store, s3 }: Config, copies: LocalCopies): ObjectStore {
+  if (store.kind === 'folder') return localObjectStore(store.path)
+  const { bucket, prefix } = store
+  return s3ObjectStore(new S3Bucket({ bucket, settings: s3, owner: 'store' }), prefix, copies)
+}
+
+function freeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder)
+  return bavail * bsize
+}
+
+function memoized<T>(make: (key: string) => T): (key: string) => T {
+  const made = new Map<string, T>()
+  return key => {
+    const found = made.get(key) ?? make(key)
+    made.set(key, found)
+    return found
   }
 }
 
@@ -102,6 +144,11 @@ function makeScratch(): string {
       cause: error,
     })
   }
+}
+
+/** The same until the machine is started anew. */
+function machineStart(): string {
+  return textOf('/proc/sys/kernel/random/boot_id') ?? String(Math.round((Date.now() / 1000 - uptime()) / 60))
 }
 
 /** Containers may share a disk but count their processes apart: a number says nothing outside of its space. */

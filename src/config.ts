@@ -7,6 +7,7 @@ import type { ProjectConfig } from './definition/declarations.ts'
 import type { Fault } from './domain/errors.ts'
 import { DefinitionError, FaultsError } from './domain/errors.ts'
 import { nearest } from './domain/nearest.ts'
+import type { S3Access, StorePlace } from './domain/storePlace.ts'
 import { importProjectFile } from './projectFiles.ts'
 
 export interface Config {
@@ -14,8 +15,13 @@ export interface Config {
   projectDir: string
   /** Whether that is a project's, with a quern.config.ts. */
   inProject: boolean
-  /** The store's root, an absolute path. */
-  storePath: string
+  store: StorePlace
+  /** How buckets are reached: the store's and those of sources. */
+  s3: S3Access
+  /** Bytes of objects that may be on the local disk while they are read; undefined: as there is room. */
+  scratch: number | undefined
+  /** Bytes of copies of objects that are kept on the local disk for the next run. */
+  cache: number
   /** Bytes. */
   memory: number
   /** Whether it was asked for; else it is a share of what there is. */
@@ -50,16 +56,25 @@ export async function loadConfig(flags: { store?: string }, cwd = process.cwd())
   const config: Config = {
     projectDir,
     inProject: file !== undefined,
-    storePath: read(
+    store: read(
       {
         name: flags.store === undefined ? 'QUERN_STORE' : '--store',
         member: 'store',
         env: flags.store ?? env.QUERN_STORE,
         project: project.store,
       },
-      (uri: string) => storePath(uri, projectDir),
-      () => storePath('file:.quern', projectDir),
+      (uri: string) => storePlace(uri, projectDir),
+      () => storePlace('file:.quern', projectDir),
     ),
+    s3: s3Access(env, (name, member, parse) =>
+      read({ name, member: `s3.${member}`, env: env[name], project: project.s3?.[member] as string }, parse, () => undefined),
+    ),
+    scratch: read(
+      { name: 'QUERN_SCRATCH', member: 'scratch', env: env.QUERN_SCRATCH, project: project.scratch },
+      scratchBytes,
+      () => undefined,
+    ),
+    cache: read({ name: 'QUERN_CACHE', member: 'cache', env: env.QUERN_CACHE, project: project.cache }, cacheBytes, () => CACHE),
     memory: read({ name: 'QUERN_MEMORY', member: 'memory', env: env.QUERN_MEMORY, project: project.memory }, memoryBytes, () =>
       Math.floor(availableMemory() / 2),
     ),
@@ -86,7 +101,7 @@ interface Setting<T> {
   project: T | string | undefined
 }
 
-const MEMBERS = ['store', 'memory', 'threads']
+const MEMBERS = ['store', 'memory', 'threads', 's3', 'cache', 'scratch']
 
 function unknownMembers(file: string, project: object): Fault[] {
   return Object.keys(project)
@@ -122,13 +137,62 @@ async function loadFile(path: string): Promise<ProjectConfig> {
   return config
 }
 
-function storePath(uri: string, projectDir: string): string {
-  if (typeof uri !== 'string' || uri === '') throw new Error('a store: write `file:` and a path')
-  if (uri.startsWith('file://')) return pathOf(uri)
+const STORES = '`file:` and a path, or `s3://bucket/prefix`'
+
+function storePlace(uri: string, projectDir: string): StorePlace {
+  if (typeof uri !== 'string' || uri === '') throw new Error(`a store: write ${STORES}`)
+  if (uri.startsWith('file://')) return { kind: 'folder', path: pathOf(uri) }
+  if (uri.startsWith('s3:')) {
+    const match = /^s3:\/\/([^/]+)(?:\/(.*?))?\/*$/.exec(uri)
+    if (!match || !/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(match[1]!))
+      throw new Error(
+        'a bucket and a prefix: write `s3://bucket/prefix`, the bucket of 3 to 63 lower-case letters, digits, dots and hyphens',
+      )
+    return { kind: 's3', bucket: match[1]!, prefix: match[2] ? `${match[2]}/` : '' }
+  }
   const scheme = /^([a-z][a-z0-9+.-]+):/.exec(uri)?.[1]
-  if (scheme !== undefined && scheme !== 'file') throw new Error('a store that this version has: write `file:` and a path')
-  return resolve(projectDir, uri.replace(/^file:/, ''))
+  if (scheme !== undefined && scheme !== 'file') throw new Error(`a store that this version has: write ${STORES}`)
+  return { kind: 'folder', path: resolve(projectDir, uri.replace(/^file:/, '')) }
 }
+
+/** The environment variables are those of the AWS tools where there are any. */
+function s3Access(
+  env: Record<string, string | undefined>,
+  read: <T>(name: string, member: keyof NonNullable<ProjectConfig['s3']>, parse: (value: never) => T) => T | undefined,
+): S3Access {
+  const text = (value: unknown): string => {
+    if (typeof value !== 'string') throw new Error('a text')
+    return value
+  }
+  const all: Record<keyof S3Access, unknown> = {
+    region: read(env.AWS_REGION === undefined ? 'AWS_DEFAULT_REGION' : 'AWS_REGION', 'region', text),
+    endpoint: read(env.AWS_ENDPOINT_URL_S3 === undefined ? 'AWS_ENDPOINT_URL' : 'AWS_ENDPOINT_URL_S3', 'endpoint', endpointUrl),
+    pathStyle: read('QUERN_S3_PATH_STYLE', 'pathStyle', flag),
+    encryption: read('QUERN_S3_ENCRYPTION', 'encryption', encryption),
+    kmsKeyId: read('QUERN_S3_KMS_KEY', 'kmsKeyId', text),
+    requesterPays: read('QUERN_S3_REQUESTER_PAYS', 'requesterPays', flag),
+    caBundle: env.AWS_CA_BUNDLE,
+  }
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
+}
+
+function flag(value: unknown): boolean {
+  if (String(value) !== 'true' && String(value) !== 'false') throw new Error('true or false')
+  return String(value) === 'true'
+}
+
+function encryption(value: unknown): 'AES256' | 'aws:kms' {
+  if (value !== 'AES256' && value !== 'aws:kms') throw new Error("'AES256' or 'aws:kms'")
+  return value
+}
+
+function endpointUrl(value: unknown): string {
+  if (typeof value !== 'string' || !/^https?:\/\/[^/]/.test(value)) throw new Error('an address such as `https://s3.example.org`')
+  return value
+}
+
+/** Bytes; what a laptop can spare. */
+const CACHE = 2 * 2 ** 30
 
 function pathOf(uri: string): string {
   try {
@@ -150,9 +214,26 @@ const SIZES: Record<string, number> = {
   tib: 2 ** 40,
 }
 
-function memoryBytes(text: string): number {
+/** NaN where it is none. */
+function sizeBytes(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?i?b)$/i.exec(String(text).trim())
-  const bytes = match ? Number(match[1]) * SIZES[match[2]!.toLowerCase()]! : Number.NaN
+  return match ? Number(match[1]) * SIZES[match[2]!.toLowerCase()]! : Number.NaN
+}
+
+function scratchBytes(text: string): number {
+  const bytes = sizeBytes(text)
+  if (!(bytes > 0)) throw new Error("a size such as '20GiB'")
+  return Math.floor(bytes)
+}
+
+function cacheBytes(text: string): number {
+  const bytes = String(text).trim() === '0' ? 0 : sizeBytes(text)
+  if (!(bytes >= 0)) throw new Error("a size such as '2GiB', or '0' for none")
+  return Math.floor(bytes)
+}
+
+function memoryBytes(text: string): number {
+  const bytes = sizeBytes(text)
   if (!(bytes >= 64 * 2 ** 20)) throw new Error("a size of at least 64MiB, such as '1GiB' or '512MB'")
   return Math.floor(bytes)
 }

@@ -82,7 +82,7 @@ describe('a chain of runs', () => {
         await parts.close()
         rmSync(root, { recursive: true })
       }),
-      { numRuns: cases(25, 150) },
+      { numRuns: cases(25, 100) },
     )
   })
 
@@ -124,7 +124,7 @@ describe('a chain of runs', () => {
         await parts.close()
         rmSync(root, { recursive: true })
       }),
-      { numRuns: cases(20, 120) },
+      { numRuns: cases(20, 80) },
     )
   })
 
@@ -170,7 +170,7 @@ describe('a chain of runs', () => {
         await parts.close()
         rmSync(root, { recursive: true })
       }),
-      { numRuns: cases(15, 120) },
+      { numRuns: cases(15, 80) },
     )
   })
 
@@ -233,7 +233,7 @@ describe('a chain of runs', () => {
         await parts.close()
         rmSync(root, { recursive: true })
       }),
-      { numRuns: cases(15, 100) },
+      { numRuns: cases(15, 70) },
     )
   })
 })

@@ -85,7 +85,7 @@ transforms/o.ts: \`orders_daily\`: feature \`Bad\`: is no name
     ['no features', { features: '' }, /features: there is none/],
     ['no window', { features: 'a: count().over()' }, /feature `a`: has no windows/],
     ['a window that stands twice', { features: "a: count().over('1d', '1d')" }, /window `1d` stands twice/],
-    ['a source that is no local path', { uri: 's3://bucket/x' }, /uri: `s3:\/\/bucket\/x` is no local path/],
+    ['a source that is nowhere', { uri: 'gs://bucket/x' }, /uri: `gs:\/\/bucket\/x` is neither a local path nor in a bucket/],
     [
       'a policy for late rows that needs a known time',
       { set: "late: 'asKnown'," },

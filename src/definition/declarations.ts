@@ -41,7 +41,7 @@ type NumberColumn<S extends RowObject> = {
 export interface ObjectsOptions<S extends RowObject> {
   /** One source per name: the same name with different options is refused. */
   name: string
-  /** A file, a folder or a pattern (`*`, `**`, `?`, `{a,b}`), relative to the project. */
+  /** A file, a folder or a pattern (`*`, `**`, `?`, `{a,b}`), relative to the project; or the same in a bucket: `s3://bucket/...`. */
   uri: string
   schema: S
   /** The column that says when the row's event happened; for numbers since 1970 with their unit. */
@@ -55,6 +55,19 @@ export interface ObjectsOptions<S extends RowObject> {
   /** The pattern may match nothing. Default false. */
   allowEmpty?: boolean
   csv?: Partial<CsvDialect>
+  /**
+   * Of a bucket. 'all', the default: every run lists all that the uri means. 'afterLast': only what comes after the last key that is
+   * known, for buckets where keys of new objects come after those of all older ones, as in folders called by dates. Then a run asks
+   * for what is new and no more, and does not notice that an older object has changed or gone, or was put among older ones;
+   * `quern verify` and `quern run --full` do.
+   */
+  listing?: 'all' | 'afterLast'
+  /**
+   * Of a bucket: the manifest of an S3 Inventory of it, made as CSV with Size and ETag, such as 's3://inventories/daily/manifest.json'.
+   * Objects are taken from it in place of a listing. With stars, as in 's3://inventories/shop/all/20*\/manifest.json', the last of
+   * those that are there.
+   */
+  inventory?: string
 }
 
 export interface SourceDeclaration<S extends RowObject = RowObject> {
@@ -130,12 +143,30 @@ export type RowOf<D> =
 
 /** A project's own settings. Every field has an environment variable that goes before it. */
 export interface ProjectConfig {
-  /** Where tables live: `file:` and a path relative to this file. Default 'file:.quern'. */
+  /** Where tables live: `file:` and a path relative to this file, or `s3://bucket/prefix`. Default 'file:.quern'. */
   store?: string
   /** The engine's memory, such as '2GiB'. Default: half of what the container or the machine has. */
   memory?: string
   /** Default: the processors that the process may use. */
   threads?: number
+  /** How much of what was read from buckets is kept on the local disk, such as '10GiB', or '0'. Default '2GiB'. */
+  cache?: string
+  /** How much of a bucket's objects may be on the local disk while they are read. Default: half of what is free there. */
+  scratch?: string
+  /** How buckets are reached, beside what the AWS environment variables and profiles say. */
+  s3?: {
+    region?: string
+    /** The address of a service other than AWS. */
+    endpoint?: string
+    /** Bucket names in the path instead of the host. Default: where there is an endpoint. */
+    pathStyle?: boolean
+    /** How new objects are encrypted. Default: as the bucket says. */
+    encryption?: 'AES256' | 'aws:kms'
+    /** The key of 'aws:kms'. */
+    kmsKeyId?: string
+    /** Requests are paid for by whoever makes them. */
+    requesterPays?: boolean
+  }
 }
 
 export function defineConfig(config: ProjectConfig): ProjectConfig {

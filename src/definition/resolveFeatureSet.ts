@@ -246,7 +246,8 @@ function sourceMeaning(source: ObjectsSource): object {
 
 /** Equal for two declarations of one source, wherever they stand. */
 export function sourceFingerprint(source: ObjectsSource): string {
-  return hashOf({ ...sourceMeaning(source), uri: source.uri, allowEmpty: source.allowEmpty })
+  const { uri, allowEmpty, listing, inventory } = source
+  return hashOf({ ...sourceMeaning(source), uri, allowEmpty, listing, inventory })
 }
 
 function hashOf(value: unknown): string {

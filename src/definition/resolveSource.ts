@@ -9,7 +9,7 @@ import { isName, nameHint, shown, unknownOptions } from './options.ts'
 import type { TypeFault } from './typing.ts'
 
 const UNITS = ['s', 'ms', 'us']
-const OPTIONS = ['name', 'uri', 'schema', 'eventTime', 'knownTime', 'rowKey', 'zone', 'allowEmpty', 'csv']
+const OPTIONS = ['name', 'uri', 'schema', 'eventTime', 'knownTime', 'rowKey', 'zone', 'allowEmpty', 'csv', 'listing', 'inventory']
 
 /** `report` receives a fault and the part of the source that it is about. Undefined where the schema cannot be read. */
 export function resolveSource(
@@ -27,8 +27,9 @@ export function resolveSource(
   if (!isName(options.name)) fault('name', `\`${shown(options.name)}\` is no name`, nameHint(options.name))
   if (typeof options.uri !== 'string' || options.uri === '')
     fault('uri', 'is missing', "Write a path or pattern, such as 'data/*.parquet'.")
+  else if (/^s3:\/\/[^/*?[{]+(\/|$)/.test(options.uri)) checkExtension(options.uri, fault)
   else if (/^[a-z][a-z0-9+.-]*:\/\//.test(options.uri))
-    fault('uri', `\`${options.uri}\` is no local path`, 'This version reads local files.')
+    fault('uri', `\`${options.uri}\` is neither a local path nor in a bucket`, 'Write a path, or `s3://bucket/key`.')
   else checkExtension(options.uri, fault)
   const read = readSchema(options.schema)
   if ('faults' in read) {
@@ -45,6 +46,7 @@ export function resolveSource(
   if (options.knownTime !== undefined) checkColumn('knownTime', options.knownTime, schema, fault)
   if (typeof (options.allowEmpty ?? false) !== 'boolean')
     fault('allowEmpty', `\`${shown(options.allowEmpty)}\` is neither true nor false`, 'Write true or false.')
+  checkListing(options, fault)
   if (typeof (options.csv ?? {}) !== 'object' || Array.isArray(options.csv))
     fault('csv', `\`${shown(options.csv)}\` is no object of options`, "Write one such as csv: { delimiter: ';' }.")
   else checkDialect(options.csv ?? {}, fault)
@@ -61,10 +63,30 @@ export function resolveSource(
     ...(options.zone === undefined ? {} : { zone: options.zone }),
     allowEmpty: options.allowEmpty ?? false,
     csv: { delimiter: ',', quote: '"', header: true, nullText: '', encoding: 'utf-8', ...options.csv },
+    ...(options.listing === undefined ? {} : { listing: options.listing }),
+    ...(options.inventory === undefined ? {} : { inventory: options.inventory }),
   }
 }
 
 type Report = (part: string, message: string, hint: string) => void
+
+/** How objects of a bucket are found: of local files folders are read, which is all there is. */
+function checkListing({ uri, listing, inventory }: SourceDeclaration['options'], fault: Report): void {
+  const isInBucket = typeof uri === 'string' && uri.startsWith('s3://')
+  for (const [part, value] of [
+    ['listing', listing],
+    ['inventory', inventory],
+  ] as const)
+    if (value !== undefined && !isInBucket)
+      fault(part, 'is for objects in a bucket', `Leave it out, or name a bucket: uri: 's3://bucket/...'.`)
+  if (listing !== undefined && listing !== 'all' && listing !== 'afterLast')
+    fault('listing', `\`${shown(listing)}\` is no way to list`, "Write 'all' or 'afterLast'.")
+  if (inventory === undefined) return
+  if (typeof inventory !== 'string' || !/^s3:\/\/[^/*?[{]+\/.*[^/]$/.test(inventory))
+    fault('inventory', `\`${shown(inventory)}\` is no object in a bucket`, "Name a manifest: 's3://bucket/path/manifest.json'.")
+  else if (listing === 'afterLast')
+    fault('listing', 'an inventory takes the place of listings', 'Leave out `listing` or `inventory`.')
+}
 
 function checkColumn(part: string, column: unknown, schema: RowSchema, fault: Report): Field | undefined {
   const field = schema.fields.find(({ name }) => name === column)

@@ -1,6 +1,7 @@
 /** What a log says of the objects that some versions need and others do not. */
 import type { Table } from '../domain/tableStore.ts'
 import type { Action } from './actions.ts'
+import { inOrder, versions } from './ahead.ts'
 import type { Log } from './log.ts'
 
 type Held = Awaited<ReturnType<Table['heldBy']>>
@@ -23,7 +24,8 @@ export async function heldBy(log: Log, { from, also }: { from: number; also: rea
     hold([{ commitInfo: state.commitInfo! }].filter(({ commitInfo }) => commitInfo))
   }
   // Every later version holds some of these and of what was added since.
-  for (let version = from + 1; version <= latest; version++) hold(await log.readCommit(version))
+  if (from < latest)
+    for await (const [, actions] of inOrder(versions(from + 1, latest), version => log.readCommit(version))) hold(actions)
   for (const path of (await log.stateAt(undefined))?.removes.keys() ?? []) {
     if (!paths.has(decodeURIComponent(path))) past.add(decodeURIComponent(path))
   }

@@ -13,8 +13,9 @@ import type {
   TableFile,
   VersionSelector,
 } from '../domain/tableStore.ts'
-import type { Action } from './actions.ts'
+import type { Action, CommitInfo } from './actions.ts'
 import { CHECKPOINT_INTERVAL, LOG, versionName } from './actions.ts'
+import { inOrder, versions } from './ahead.ts'
 import type { CheckpointWriter } from './checkpoint.ts'
 import { CHECKPOINT_COLUMNS, checkpointLines } from './checkpoint.ts'
 import { claim } from './claim.ts'
@@ -152,7 +153,7 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
         const latest = (await log.stateAt(undefined))!
         if (change.isolation === 'plan' || !canRebase(change, base, snapshotOf(latest))) return conflict(latest.version)
         base = snapshotOf(latest)
-        await new Promise(resolve => setTimeout(resolve, Math.random() * 20 * Math.min(attempt + 1, 10)))
+        await new Promise(resolve => setTimeout(resolve, Math.random() * Math.min(20 * 1.3 ** attempt, 2000)))
       }
       throw new TransientError('transient.conflict', `${objects.uriOf(path)}: ${ATTEMPTS} attempts to commit met other writers`, {
         hint: 'Run again when fewer writers are at work.',
@@ -162,12 +163,15 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
     async *history(limit = Number.POSITIVE_INFINITY): AsyncIterable<CommitRecord> {
       const latest = await log.latestVersion()
       const begin = latest < 0 ? 0 : await log.oldestVersion()
-      for (let version = latest; version >= begin && latest - version < limit; version--) {
-        const info = await log.commitInfo(version).catch(async error => {
+      const last = Math.max(begin, latest - limit + 1)
+      if (last > latest) return
+      const infoOf = (version: number): Promise<CommitInfo | undefined | 'gone'> =>
+        log.commitInfo(version).catch(async error => {
           // A clean-up may take the beginning away meanwhile.
           if (version < (await log.oldestVersion())) return 'gone' as const
           throw error
         })
+      for await (const [version, info] of inOrder(versions(latest, last), infoOf)) {
         if (info === 'gone') return
         yield {
           version,
@@ -239,6 +243,9 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
   }
 }
 
+/** Files that are on their way at the same time. */
+const MOVERS = 8
+
 interface MovedFile {
   name: string
   staged: StagedFile
@@ -252,17 +259,23 @@ async function moveIn(
   put: string[],
 ): Promise<MovedFile[]> {
   const moved: MovedFile[] = []
-  for (const file of staged) {
-    if (file.rows === 0) {
-      await unlink(file.localPath)
-      continue
+  const files = [...staged]
+  const mover = async (): Promise<void> => {
+    for (let file = files.shift(); file; file = files.shift()) {
+      if (file.rows === 0) {
+        await unlink(file.localPath)
+        continue
+      }
+      const name = `part-${randomUUID()}.parquet`
+      put.push(name)
+      await objects.putFile(keyOf(name), file.localPath)
+      moved.push({ name, staged: file })
     }
-    const name = `part-${randomUUID()}.parquet`
-    put.push(name)
-    await objects.putFile(keyOf(name), file.localPath)
-    moved.push({ name, staged: file })
   }
-  return moved
+  // All end, also where one has failed: what they have put is to be taken away then.
+  const results = await Promise.allSettled(Array.from({ length: MOVERS }, mover))
+  for (const result of results) if (result.status === 'rejected') throw result.reason
+  return moved.sort((a, b) => staged.indexOf(a.staged) - staged.indexOf(b.staged))
 }
 
 /** A change that only appends may follow any other, unless its transactions have moved or the schema has changed. */

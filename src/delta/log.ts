@@ -3,6 +3,7 @@ import { DataError, QuernError } from '../domain/errors.ts'
 import type { ObjectEntry, ObjectStore } from '../domain/objectStore.ts'
 import type { Action, CommitInfo } from './actions.ts'
 import { LOG, versionName } from './actions.ts'
+import { inOrder, versions } from './ahead.ts'
 import { readCheckpoint } from './checkpoint.ts'
 import { parse } from './exactJson.ts'
 import { LogState } from './logState.ts'
@@ -122,7 +123,9 @@ export class Log {
   /** `state` and what the commits after it did, up to `target`. */
   async #replayed(state: LogState, target: number, { commits }: Listing): Promise<LogState> {
     const base = state.version
-    for (let at = base + 1; at <= target; at++) state.apply(await this.readCommit(at), at, this.path)
+    if (base < target)
+      for await (const [at, actions] of inOrder(versions(base + 1, target), version => this.readCommit(version)))
+        state.apply(actions, at, this.path)
     // A checkpoint holds no commitInfo.
     if (base === target && commits.has(target)) state.commitInfo = await this.commitInfo(target)
     if (!state.metaData) throw this.#corrupt(this.commitKey(target), 'and those before it say nothing of the table (no metaData)')

@@ -4,14 +4,14 @@ import type { BatchMeasures } from './expectations.ts'
 import type { FeatureSet } from './featureSet.ts'
 import type { CutoffRange, CutoffRanges } from './ranges.ts'
 import type { RejectingRun, StagedRejects } from './rejectedRows.ts'
-import type { PinnedInputs, SourceDefinition } from './source.ts'
+import type { LocalInputs, SourceDefinition } from './source.ts'
 import type { StagedFile, TableColumn } from './tableStore.ts'
 import type { Instant } from './time.ts'
 
 /** Files to be read, validated and turned into tiles. */
 export interface Reading {
   set: FeatureSet
-  inputs: PinnedInputs
+  inputs: LocalInputs
   /**
    * Published cutoffs that may still change. The reading tells which of them the rows' windows touch; absent where none may.
    */
@@ -247,7 +247,7 @@ export interface Engine {
   limits(): Promise<{ memoryBytes: number; threads: number }>
 
   /** Compares the files' real columns with the schema: what would stop a run, without reading rows. */
-  inspect(source: SourceDefinition, inputs: PinnedInputs): Promise<InputColumns[]>
+  inspect(source: SourceDefinition, inputs: LocalInputs): Promise<InputColumns[]>
 
   /** Validates the rows of files and gathers them into tiles. */
   read(reading: Reading, options: ReadOptions): Promise<ReadResult>

@@ -23,7 +23,11 @@ export interface InputChanges {
 /** A file is what decides its rows: wherever it lies now, and as often as it lies there. */
 export function compareInputs(recorded: readonly Batch[], now: PinnedInputs): InputChanges {
   const present = new Map<string, PinnedFile[]>()
-  for (const file of now.files) present.set(identityOf(file), [...(present.get(identityOf(file)) ?? []), file])
+  for (const file of now.files) {
+    const equal = present.get(identityOf(file))
+    if (equal) equal.push(file)
+    else present.set(identityOf(file), [file])
+  }
   const take = (of: ReadFile, path?: string): PinnedFile | undefined => {
     const files = present.get(identityOf(of)) ?? []
     const at = path === undefined ? 0 : files.findIndex(file => file.path === path)
@@ -40,7 +44,8 @@ export function compareInputs(recorded: readonly Batch[], now: PinnedInputs): In
     const moved = found.has(file) ? undefined : take(file)
     if (moved) found.set(file, moved)
   }
-  const fresh = [...present.values()].flat()
+  const left = new Set([...present.values()].flat())
+  const fresh = now.files.filter(file => left.has(file))
   const paths = new Set(now.files.map(({ path }) => path))
   const missing = all.filter(({ file }) => !found.has(file))
   const again = readAnew(missing, fresh)
@@ -56,7 +61,7 @@ export function compareInputs(recorded: readonly Batch[], now: PinnedInputs): In
     batches: batches
       .filter(({ files }) => files.length > 0)
       .map(batch => ({ ...batch, files: batch.files.map(file => asFound(file, found.get(file))) })),
-    fresh: now.files.filter(file => fresh.includes(file)),
+    fresh,
     changed,
     gone: missing.filter(({ file }) => !dropped.has(file)),
   }

@@ -60,7 +60,10 @@ export interface ObjectStore {
    */
   putFile(key: string, path: string): Promise<void>
 
-  /** Makes the object at least as young as one that was written at `at`, in milliseconds since the epoch; false where nothing is stored. */
+  /**
+   * Makes the object at least as young as one that was written at `at`, in milliseconds since the epoch, or as one that is written
+   * now where the store sets times itself; false where nothing is stored.
+   */
   renew(key: string, at: number): Promise<boolean>
 
   /** Copies an object under a fresh key; false where nothing is stored under `from`. */

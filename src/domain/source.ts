@@ -33,6 +33,13 @@ export interface ObjectsSource {
   zone?: string
   allowEmpty: boolean
   csv: CsvDialect
+  /**
+   * Of a bucket. `all`: every run lists what there is. `afterLast`: keys of new objects come after those of older ones, and a run
+   * lists what comes after the last that is known; what is known is taken to be there as it was. Absent: `all`.
+   */
+  listing?: 'all' | 'afterLast'
+  /** Of a bucket: the manifest of an inventory of it, `s3://bucket/key`, in place of a listing. */
+  inventory?: string
 }
 
 export type SourceDefinition = ObjectsSource
@@ -44,11 +51,13 @@ export type Compression = 'none' | 'gzip' | 'zstd'
 export interface PinnedFile {
   /** As the store or file system calls it now; a rename changes it and nothing else. */
   path: string
-  /** sha256 of the bytes, hex. */
+  /** Names the bytes: their sha256 in hex; of an object in a bucket its ETag and size. */
   hash: string
   size: number
   /** Nanoseconds since the epoch; with `size`, lets a later run trust `hash` without reading. */
   modifiedAt: string
+  /** Of an object in a bucket that keeps versions. */
+  versionId?: string
   format: FileFormat
   compression: Compression
   /** Columns of the schema that folders named `column=value` give. */
@@ -58,6 +67,19 @@ export interface PinnedFile {
    * Absent where none had.
    */
   replays?: number
+}
+
+/** A pinned file where the engine can read it. */
+export interface LocalFile extends PinnedFile {
+  /** Absent: at `path`. It may be a part of the file that has all that the schema asks for. */
+  localPath?: string
+  /** Where it was opened for its columns: so many bytes its rows would take to bring. Absent: all. */
+  rowBytes?: number
+}
+
+export interface LocalInputs {
+  source: string
+  files: LocalFile[]
 }
 
 /** All of a file that decides its rows: files of one content hold the same, wherever they lie. */
@@ -77,15 +99,43 @@ export interface PinnedInputs {
   files: PinnedFile[]
 }
 
+export interface PinOptions {
+  /** What an option of the source lets go unseen of what is known is looked at as well. */
+  anew?: boolean
+  signal?: AbortSignal
+}
+
+export interface OpenOptions {
+  what: 'rows' | 'columns'
+  signal: AbortSignal
+  /** Bytes that have been brought, of so many. */
+  onBytes?: (done: number, total: number) => void
+}
+
+export interface OpenInputs extends LocalInputs {
+  /** Removes what was made; the files cannot be read any more. */
+  release(): Promise<void>
+}
+
 /** A source as a run sees it. Every implementation must pass test/conformance/source.ts. */
 export interface Source {
   readonly definition: SourceDefinition
+
+  /** How many bytes of its files may be brought to this machine at a time; undefined where they are read where they lie. */
+  readonly room: number | undefined
 
   /**
    * Pins what there is now. `known` are the files that an earlier version recorded: a file of equal path, size and
    * modification time keeps its hash unread. A pattern that matches nothing is a DataError unless `allowEmpty`.
    */
-  pin(known: readonly PinnedFile[]): Promise<PinnedInputs>
+  pin(known: readonly PinnedFile[], options?: PinOptions): Promise<PinnedInputs>
+
+  /**
+   * Brings pinned files to where the engine can read them. `rows`: all that the schema asks for of their rows; `columns`: what tells
+   * which columns they have, and nothing of rows. One that is no longer what was pinned raises a ChangedObjectError, or is told by
+   * `changedSince` afterwards.
+   */
+  open(inputs: PinnedInputs, options: OpenOptions): Promise<OpenInputs>
 
   /** The paths among `inputs` whose content may have changed since they were pinned. */
   changedSince(inputs: PinnedInputs): Promise<string[]>

@@ -97,6 +97,7 @@ async function provenThrough(set: FeatureSet, parts: Parts, range: CutoffRange):
     set,
     parts,
     ground.recorded.batches.flatMap(({ files }) => files),
+    { signal: parts.signal },
   )
   const { batches, fresh } = changesOf(ground, inputs)
   // What no version has read may reach any cutoff.

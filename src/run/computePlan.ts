@@ -13,6 +13,7 @@ import type { Snapshot } from '../domain/tableStore.ts'
 import type { Instant } from '../domain/time.ts'
 import { tableColumns } from './columns.ts'
 import type { Parts } from './parts.ts'
+import { readFiles } from './readFiles.ts'
 import type { Fresh } from './readFresh.ts'
 import { livingFiles } from './readFresh.ts'
 import type { Ground } from './survey.ts'
@@ -92,8 +93,14 @@ class TileMaker {
   async read(files: readonly PinnedFile[]): Promise<StagedTiles | undefined> {
     const set = this.#set
     const inputs = { source: set.source.name, files: [...files] }
-    const { tiles } = await this.#parts.engine.read({ set, inputs, keep: true }, { ...this.#options, maxRejected: 1 })
-    const changed = await this.#parts.sourceOf(set).changedSince(inputs)
+    const source = this.#parts.sourceOf(set)
+    const { tiles } = await readFiles(
+      this.#parts.engine,
+      source,
+      { set, files, keep: true },
+      { ...this.#options, maxRejected: 1 },
+    )
+    const changed = await source.changedSince(inputs)
     return changed.length > 0 ? undefined : tiles
   }
 }

@@ -10,6 +10,8 @@ export interface Parts {
   engine: Engine
   sourceOf: (set: FeatureSet) => Source
   now: () => Instant
+  /** Aborted by an interrupt. */
+  signal: AbortSignal
   versions: { quern: string; node: string }
   code: string | null
   /** Receives what a stage of a run has found or done, for whoever looks for a fault. */

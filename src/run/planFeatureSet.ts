@@ -6,7 +6,9 @@ import type { InputChanges } from '../domain/inputChanges.ts'
 import type { ListedStale } from '../domain/plan.ts'
 import { countCutoffs, planRun } from '../domain/planner.ts'
 import { hull } from '../domain/ranges.ts'
+import type { LocalFile } from '../domain/source.ts'
 import type { Instant } from '../domain/time.ts'
+import { withColumns } from './openInputs.ts'
 import type { Parts } from './parts.ts'
 import { readFresh } from './readFresh.ts'
 import { pinInputs } from './replayedTable.ts'
@@ -43,6 +45,7 @@ export async function planFeatureSet(set: FeatureSet, parts: Parts, options: Pla
     set,
     parts,
     ground.recorded.batches.flatMap(({ files }) => files),
+    { anew: ground.basis.kind !== 'extend', signal: options.signal },
   )
   const changes = changesOf(ground, inputs)
   const isExtension = ground.basis.kind === 'extend'
@@ -53,14 +56,14 @@ export async function planFeatureSet(set: FeatureSet, parts: Parts, options: Pla
   const { reason, through, listed: stale } = plan
   const unread = changes.fresh.length > 0 ? judgeBatch(set.expectations, undefined, undefined) : []
   const expectations = fresh?.expectations ?? unread
-  const size = { bytes: changes.fresh.reduce((sum, file) => sum + file.size, 0), files: changes.fresh.length }
+  const size = { bytes: bytesOf(changes.fresh), files: changes.fresh.length }
   if (!isExtension && changes.fresh.length > 0) {
-    const rows = await rowsOf(set, parts, changes)
+    const found = await rowsOf(set, parts, changes, options.signal)
     return {
       outcome: 'run',
       reason: ground.basis.why!,
       through,
-      read: { rows, ...size },
+      read: { ...size, ...found },
       cutoffs: undefined,
       stale,
       expectations,
@@ -79,8 +82,19 @@ export async function planFeatureSet(set: FeatureSet, parts: Parts, options: Pla
   }
 }
 
-/** Of files that tell without being read; null where one does not. */
-async function rowsOf(set: FeatureSet, { engine }: Parts, { fresh }: InputChanges): Promise<number | null> {
-  const inspected = await engine.inspect(set.source, { source: set.source.name, files: fresh })
-  return inspected.some(({ rows }) => rows === null) ? null : inspected.reduce((sum, { rows }) => sum + rows!, 0)
+const bytesOf = (files: readonly LocalFile[]): number => files.reduce((sum, { size, rowBytes }) => sum + (rowBytes ?? size), 0)
+
+/** Rows of files that tell without being read, null where one does not; and bytes that must be brought for them. */
+async function rowsOf(
+  set: FeatureSet,
+  { engine, sourceOf }: Parts,
+  { fresh }: InputChanges,
+  signal: AbortSignal,
+): Promise<{ rows: number | null; bytes: number }> {
+  const inputs = { source: set.source.name, files: fresh }
+  return withColumns(sourceOf(set), inputs, { signal }, async local => {
+    const inspected = await engine.inspect(set.source, local)
+    const isKnown = inspected.every(({ rows }) => rows !== null)
+    return { rows: isKnown ? inspected.reduce((sum, { rows }) => sum + rows!, 0) : null, bytes: bytesOf(local.files) }
+  })
 }

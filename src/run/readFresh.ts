@@ -14,6 +14,7 @@ import { hull, NONE } from '../domain/ranges.ts'
 import type { PinnedFile } from '../domain/source.ts'
 import type { Instant } from '../domain/time.ts'
 import type { Parts } from './parts.ts'
+import { readFiles } from './readFiles.ts'
 import type { RejectedRows } from './rejectedTable.ts'
 import type { Ground } from './survey.ts'
 import { tilesId } from './tiles.ts'
@@ -44,7 +45,7 @@ export interface ReadingOptions {
 /** Undefined where there is nothing that no version has read. */
 export async function readFresh(
   set: FeatureSet,
-  { engine }: Parts,
+  { engine, sourceOf }: Parts,
   { maxRejected, severity, until, onProgress, onNote, signal }: ReadingOptions,
   { ground, changes, rejected }: { ground: Ground; changes: InputChanges; rejected: RejectedRows | undefined },
 ): Promise<Fresh | undefined> {
@@ -54,8 +55,10 @@ export async function readFresh(
   const published = set.late === 'restate' ? hull(publishedBefore(ground)) : undefined
   const keep = rejected !== undefined
   const read = (of: PinnedFile[], more: Partial<Reading>, judging: Pick<ReadOptions, 'maxRejected' | 'rejects'>) =>
-    engine.read(
-      { set, inputs: { source: set.source.name, files: of }, keep, ...(published ? { published } : {}), ...more },
+    readFiles(
+      engine,
+      sourceOf(set),
+      { set, files: of, keep, ...(published ? { published } : {}), ...more },
       { ...judging, onProgress, onNote, signal },
     )
   const allowed = maxRejected ?? set.maxRejected
@@ -69,6 +72,8 @@ export async function readFresh(
     maxRejected: again ? 1 : allowed,
     ...(rejected ? { rejects: rejected.run } : {}),
   })
+  // As they were read: of a bucket that keeps versions, which.
+  const versions = result.read
   await rejected?.add(result.rejects)
   const expectations = result.measured ? judgeBatch(set.expectations, result.measured, severity) : []
   const judged = { rowsRead: result.rowsRead, rowsRejected: result.rowsRejected - (rejected?.again ?? 0) }
@@ -80,7 +85,7 @@ export async function readFresh(
     result = { ...(await read(files, {}, { maxRejected: 1 })), rowsRead, rowsRejected }
   }
   const batch: Batch = {
-    files: changes.fresh.map((file, at) => ({ ...file, span: result.spans[at]! })),
+    files: versions.map(({ localPath: _, ...file }, at) => ({ ...file, span: result.spans[at]! })),
     tiles: set.source.rowKey ? undefined : tilesId(engine, set, changes.fresh),
     weight: set.source.rowKey ? changes.fresh.length : (result.tiles?.rows ?? 0),
     except: [],

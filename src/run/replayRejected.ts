@@ -8,6 +8,7 @@ import type { Progress } from '../domain/engine.ts'
 import { DataError } from '../domain/errors.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
 import { lineageOf } from '../domain/lineage.ts'
+import { ChangedObjectError } from '../domain/objectReader.ts'
 import { REJECTED_COLUMNS } from '../domain/rejectedRows.ts'
 import type { ReplayedGroup, Unseen } from '../domain/replay.ts'
 import { ReplayedGroups } from '../domain/replay.ts'
@@ -15,6 +16,7 @@ import type { PinnedFile } from '../domain/source.ts'
 import type { Snapshot } from '../domain/tableStore.ts'
 import type { Mark } from './marker.ts'
 import { Marker } from './marker.ts'
+import { withRows } from './openInputs.ts'
 import type { Parts } from './parts.ts'
 import { recordedFiles } from './recordedInputs.ts'
 import type { Refusal, RefusedRows } from './refusedRows.ts'
@@ -117,9 +119,11 @@ async function judgedAgain(
   const inputs = { source: sets[0]!.source.name, files: [file] }
   try {
     for (const set of reading) {
-      const { rejects } = await parts.engine.read(
-        { set, inputs, keep: false },
-        { ...options, maxRejected: 1, rejects: { id: 'replay', startedAt: parts.now() } },
+      const { rejects } = await withRows(parts.sourceOf(set), inputs, options, local =>
+        parts.engine.read(
+          { set, inputs: local, keep: false },
+          { ...options, maxRejected: 1, rejects: { id: 'replay', startedAt: parts.now() } },
+        ),
       )
       const query = {
         paths: rejects!.files.map(({ localPath }) => localPath),
@@ -138,6 +142,7 @@ async function judgedAgain(
       }
     }
   } catch (error) {
+    if (error instanceof ChangedObjectError) return refusals.map(() => ({ path: file.path, why: 'changed' }))
     if (!(error instanceof DataError)) throw error
     return refusals.map(() => ({ path: file.path, why: 'unreadable' }))
   }

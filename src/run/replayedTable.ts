@@ -4,7 +4,7 @@
  */
 import type { Engine } from '../domain/engine.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
-import type { PinnedFile, PinnedInputs } from '../domain/source.ts'
+import type { PinnedFile, PinnedInputs, PinOptions } from '../domain/source.ts'
 import type { Snapshot, Table, TableColumn, TableStore } from '../domain/tableStore.ts'
 import type { Parts } from './parts.ts'
 
@@ -34,9 +34,14 @@ export function replaysOf(snapshot: Snapshot | undefined, source: string, input:
 }
 
 /** What the source holds now, each file with the replays that have marked rows of it. */
-export async function pinInputs(set: FeatureSet, parts: Parts, known: readonly PinnedFile[]): Promise<PinnedInputs> {
+export async function pinInputs(
+  set: FeatureSet,
+  parts: Parts,
+  known: readonly PinnedFile[],
+  options: PinOptions,
+): Promise<PinnedInputs> {
   const { source } = set
-  const inputs = await parts.sourceOf(set).pin(known)
+  const inputs = await parts.sourceOf(set).pin(known, options)
   // Looked up behind the source: a mark counts from the first run on that begins after it.
   const replayed = await replayedTable(parts.store, source.name).snapshot('latest')
   if (!replayed) return inputs

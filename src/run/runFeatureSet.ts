@@ -8,6 +8,7 @@ import type { FeatureSet } from '../domain/featureSet.ts'
 import { readAgain } from '../domain/inputChanges.ts'
 import type { Lineage } from '../domain/lineage.ts'
 import { grouped } from '../domain/numberText.ts'
+import { ChangedObjectError } from '../domain/objectReader.ts'
 import type { ListedStale, LostPlan, Plan, PlanRequest } from '../domain/plan.ts'
 import { countCutoffs, dueCutoff, isBeforePublished, planRun } from '../domain/planner.ts'
 import type { CutoffRange } from '../domain/ranges.ts'
@@ -55,10 +56,17 @@ const ATTEMPTS = 20
  */
 export async function runFeatureSet(set: FeatureSet, parts: Parts, options: RunOptions): Promise<RunResult> {
   const begun = options.full ? (await parts.store.table(`features/${set.name}`).snapshot('latest'))?.version : undefined
+  // What turns out to be another is found by a look at everything.
+  let anew = false
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     // What another run has computed from everything while this one was at it need not be computed again.
     const full = options.full && (attempt === 0 || !(await wasRebuiltSince(set, parts, begun)))
-    const result = await attemptRun(set, parts, { ...options, full })
+    const result = await attemptRun(set, parts, { ...options, full }, anew).catch(error => {
+      if (!(error instanceof ChangedObjectError)) throw error
+      anew = true
+      parts.trace(`${set.name}: ${error.message}`)
+      return undefined
+    })
     if (result) return result
     await new Promise(resolve => setTimeout(resolve, Math.random() * 50 * (attempt + 1)))
   }
@@ -76,7 +84,7 @@ async function wasRebuiltSince({ name }: FeatureSet, { store }: Parts, version: 
 }
 
 /** Undefined where the plan must be made anew. */
-async function attemptRun(set: FeatureSet, parts: Parts, options: RunOptions): Promise<RunResult | undefined> {
+async function attemptRun(set: FeatureSet, parts: Parts, options: RunOptions, anew: boolean): Promise<RunResult | undefined> {
   const run = { id: randomUUID(), startedAt: parts.now(), ...(options.backfill ? { backfill: options.backfill.record } : {}) }
   const trace = (message: string): void => parts.trace(`${set.name}: ${message}`)
   const ground = await groundOf(set, parts, options.full)
@@ -91,6 +99,7 @@ async function attemptRun(set: FeatureSet, parts: Parts, options: RunOptions): P
     set,
     parts,
     ground.recorded.batches.flatMap(({ files }) => files),
+    { anew: anew || ground.basis.kind !== 'extend', signal: options.signal },
   )
   const changes = changesOf(ground, inputs)
   trace(

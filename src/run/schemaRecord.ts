@@ -7,6 +7,7 @@ import { schemaWords, unusedChange } from '../domain/schemaChanges.ts'
 import type { PinnedFile } from '../domain/source.ts'
 import { contentOf } from '../domain/source.ts'
 import type { Table } from '../domain/tableStore.ts'
+import { withColumns } from './openInputs.ts'
 import type { Parts } from './parts.ts'
 
 /** Writes the record where it is not there yet; answers its name. */
@@ -59,14 +60,17 @@ async function areAbsent(
 ): Promise<boolean> {
   // The columns of JSON are those of its rows, which would have to be read.
   if (files.some(({ format }) => format === 'ndjson')) return false
-  const now = await parts.sourceOf({ source, ...set }).pin(files)
+  const of = parts.sourceOf({ source, ...set })
+  const now = await of.pin(files)
   const present = new Set(now.files.map(contentOf))
   if (!files.every(file => present.has(contentOf(file)))) return false
   const recorded = new Set(files.map(contentOf))
   const still = now.files.filter(file => recorded.has(contentOf(file)))
   // No field is asked for, so that no column can be of the wrong type.
   const bare = { ...source, schema: { ...source.schema, fields: [] } }
-  const inspected = await parts.engine.inspect(bare, { source: source.name, files: still })
+  const inspected = await withColumns(of, { source: source.name, files: still }, parts, local =>
+    parts.engine.inspect(bare, local),
+  )
   const lower = new Set(names.map(name => name.toLowerCase()))
   return !inspected.some(({ columns }) => columns.some(({ name }) => lower.has(name.toLowerCase())))
 }

@@ -5,6 +5,7 @@ import type { FeatureSet } from '../domain/featureSet.ts'
 import { addsFloats } from '../domain/featureSet.ts'
 import type { Lineage } from '../domain/lineage.ts'
 import { lineageOf } from '../domain/lineage.ts'
+import { ChangedObjectError } from '../domain/objectReader.ts'
 import type { CutoffRange, CutoffRanges } from '../domain/ranges.ts'
 import { ALL, intersect, parseRanges, subtract } from '../domain/ranges.ts'
 import type { PinnedFile } from '../domain/source.ts'
@@ -12,6 +13,7 @@ import { contentOf } from '../domain/source.ts'
 import type { Table } from '../domain/tableStore.ts'
 import { keysOf, tableColumns } from './columns.ts'
 import type { Parts } from './parts.ts'
+import { readFiles } from './readFiles.ts'
 import type { RecordedInputs } from './recordedInputs.ts'
 import { recordedInputs } from './recordedInputs.ts'
 import { replayedTable, replaysOf } from './replayedTable.ts'
@@ -35,12 +37,25 @@ type Verification =
  * used. Where an input is gone or the definition has changed that is the answer, and nothing is computed.
  */
 export async function verifyVersion(
-  { table, snapshot }: Resolved,
+  resolved: Resolved,
   set: FeatureSet | undefined,
   parts: Parts,
   options: Options,
 ): Promise<Verification> {
-  const rows = snapshot.files.reduce((sum, file) => sum + file.rows, 0)
+  const rows = resolved.snapshot.files.reduce((sum, file) => sum + file.rows, 0)
+  try {
+    return await compared(resolved, set, { parts, options, rows })
+  } catch (error) {
+    if (!(error instanceof ChangedObjectError)) throw error
+    return { outcome: 'unequal', rows, cause: `input changed or gone: ${error.uri}`, differences: undefined }
+  }
+}
+
+async function compared(
+  { table, snapshot }: Resolved,
+  set: FeatureSet | undefined,
+  { parts, options, rows }: { parts: Parts; options: Options; rows: number },
+): Promise<Verification> {
   const unequal = (cause: string, differences?: Differences): Verification => ({ outcome: 'unequal', rows, cause, differences })
   const lineage = lineageOf(snapshot.lineage)
   if (!lineage) return unequal('the version has no record of its inputs')
@@ -87,7 +102,7 @@ async function computePieces(
   published: CutoffRanges,
   set: FeatureSet,
   present: ReadonlyMap<ReadFile, PinnedFile>,
-  { engine }: Parts,
+  { engine, sourceOf }: Parts,
   options: Options,
 ): Promise<string[]> {
   const ends = recorded.formers.flatMap(({ only }) => only.map(({ to }) => to))
@@ -96,8 +111,9 @@ async function computePieces(
   for (const { files, cutoffs } of pieces(recorded, published)) {
     let read = reads.find(one => isSame(one.files, files))
     if (!read) {
-      const inputs = { source: set.source.name, files: files.map(file => present.get(file)!) }
-      read = { files, tiles: (await engine.read({ set, inputs, keep: true }, { ...options, maxRejected: 1 })).tiles! }
+      const again = files.map(file => present.get(file)!)
+      const { tiles } = await readFiles(engine, sourceOf(set), { set, files: again, keep: true }, { ...options, maxRejected: 1 })
+      read = { files, tiles: tiles! }
       reads.push(read)
     }
     // A piece begins where rows that were taken back end to count.
@@ -154,10 +170,11 @@ async function engineCause(lineage: Lineage, { engine }: Parts): Promise<string>
 async function presentFiles(
   { batches, formers }: RecordedInputs,
   set: FeatureSet,
-  { sourceOf }: Parts,
+  { sourceOf, signal }: Parts,
 ): Promise<{ files: Map<ReadFile, PinnedFile> } | { cause: string }> {
   const recorded = [...batches.flatMap(({ files }) => files), ...formers.map(({ file }) => file)]
-  const now = await sourceOf(set).pin(recorded)
+  // A copy that was kept of what is another by now would compute to the same.
+  const now = await sourceOf(set).pin(recorded, { anew: true, signal })
   const byContent = new Map(now.files.map(file => [contentOf(file), file]))
   const files = new Map<ReadFile, PinnedFile>()
   for (const file of recorded) {

@@ -36,7 +36,7 @@ export function describeEngine(name: string, make: (options: { scratchDir: strin
           const computed = await computeRows(engine, set, [rows], { ...options, through: until })
           expect(differences(set, computed.rows, naiveFeatureSet(set, rows, until))).toEqual([])
         }),
-        { numRuns: cases(100, 600) },
+        { numRuns: cases(100, 450) },
       )
     })
 
@@ -53,7 +53,7 @@ export function describeEngine(name: string, make: (options: { scratchDir: strin
           const b = await computeRows(single, set, [shuffled.slice(0, cut), shuffled.slice(cut)], all)
           expect(differences(set, b.rows, exactly(a.rows))).toEqual([])
         }),
-        { numRuns: cases(40, 200) },
+        { numRuns: cases(40, 140) },
       )
     })
 
@@ -82,7 +82,7 @@ export function describeEngine(name: string, make: (options: { scratchDir: strin
           }
           expect(differences(set, computed, naiveFeatureSet(set, rows, 20_000n * HOUR))).toEqual([])
         }),
-        { numRuns: cases(60, 200) },
+        { numRuns: cases(60, 140) },
       )
     })
 
@@ -95,7 +95,7 @@ export function describeEngine(name: string, make: (options: { scratchDir: strin
           const after = await computeRows(engine, set, [[...rows, added]], { ...options, through: until })
           expect(differences(set, after.rows, exactly(before.rows))).toEqual([])
         }),
-        { numRuns: cases(40, 200) },
+        { numRuns: cases(40, 140) },
       )
     })
   })

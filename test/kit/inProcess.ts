@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { deltaTableStore } from '../../src/delta/deltaTableStore.ts'
 import type { FeatureSet } from '../../src/domain/featureSet.ts'
 import type { ObjectStore } from '../../src/domain/objectStore.ts'
+import type { ObjectsSource, Source } from '../../src/domain/source.ts'
 import { checkpointWriter } from '../../src/engine/duckdb/checkpointWriter.ts'
 import { duckdbEngine } from '../../src/engine/duckdb/duckdbEngine.ts'
 import { localObjectStore } from '../../src/objects/localObjectStore.ts'
@@ -22,10 +23,18 @@ export interface InProcess extends Parts {
 
 export const QUIET = { onProgress: () => {}, signal: new AbortController().signal }
 
-/** @param worker keeps the scratch of several workers over one folder apart; `objects` wraps the store that it sees */
+interface Options {
+  /** Keeps the scratch of several workers over one folder apart. */
+  worker?: string
+  /** Wraps the store that it sees. */
+  objects?: (store: ObjectStore) => ObjectStore
+  /** Default: local files. */
+  sourceOf?: (source: ObjectsSource) => Source
+}
+
 export function inProcess(
   folder: string,
-  { worker = '', objects = store => store }: { worker?: string; objects?: (store: ObjectStore) => ObjectStore } = {},
+  { worker = '', objects = store => store, sourceOf = source => objectsSource(source, () => Date.now()) }: Options = {},
 ): InProcess {
   const scratchDir = join(folder, `scratch${worker}`)
   const engine = duckdbEngine({ memory: 2 ** 30, threads: 2, scratchDir })
@@ -37,8 +46,9 @@ export function inProcess(
   const parts: Parts = {
     store,
     engine,
-    sourceOf: set => objectsSource(set.source, () => Date.now()),
+    sourceOf: set => sourceOf(set.source),
     now: () => BigInt(Date.now()) * 1000n,
+    signal: QUIET.signal,
     versions: { quern: 'test', node: process.versions.node },
     code: null,
     trace: () => {},

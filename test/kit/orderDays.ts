@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FeatureSet } from '../../src/domain/featureSet.ts'
+import type { ObjectStore } from '../../src/domain/objectStore.ts'
 import type { Table } from '../../src/domain/tableStore.ts'
 import { parseInstant } from '../../src/domain/time.ts'
 import { loadDefinitions } from '../../src/registry.ts'
@@ -42,17 +43,28 @@ export interface OrderProject {
   quern: (args: readonly string[], options?: Pick<RunOptions, 'kill'>) => Promise<Outcome>
 }
 
+export interface OrderOptions {
+  names?: string[]
+  set?: string
+  /** Where its tables are. Default: a folder of the project. */
+  place?: { folder: string; env: Record<string, string>; objects: () => ObjectStore }
+}
+
 /** A project with one feature set for each name, all over the same source. */
-export async function orderProject({ names = ['orders_daily'], set: more = '' } = {}): Promise<OrderProject> {
+export async function orderProject({
+  names = ['orders_daily'],
+  set: more = '',
+  place,
+}: OrderOptions = {}): Promise<OrderProject> {
   const options = { schema: SCHEMA, set: `maxRejected: 0.9, ${more}`, features: FEATURES }
   const source = "zone: 'UTC', allowEmpty: true,"
   const files = names.map(name => [`transforms/${name}.ts`, orders({ ...options, name, source })])
   const cwd = project(Object.fromEntries(files))
   const sets = await loadDefinitions(cwd)
   const temporary = scratch('temporary')
-  const store = join(cwd, 'store')
-  const env = { TMPDIR: temporary, QUERN_STORE: `file:${store}` }
-  const parts = inProcess(cwd)
+  const store = place?.folder ?? join(cwd, 'store')
+  const env = { TMPDIR: temporary, QUERN_STORE: `file:${store}`, ...place?.env }
+  const parts = inProcess(cwd, place ? { objects: place.objects } : {})
   const table = parts.store.table(`features/${sets[0]!.name}`)
   return { cwd, store, temporary, sets, set: sets[0]!, table, parts, quern: (args, more) => quern(args, { cwd, env, ...more }) }
 }

@@ -12,6 +12,7 @@ const PACKAGES = [
   // The newest release whose delta extension comes from PyPI.
   'duckdb==1.4.4',
   'duckdb-ext-delta==1.4.4.20260205',
+  'duckdb-ext-httpfs==1.4.4.20260205',
 ]
 
 /** The environment's interpreter, or why there is none. On a build server that is an error. */

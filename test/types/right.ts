@@ -31,6 +31,8 @@ const flight = z.object({
   written: z.iso.datetime(),
 })
 const flights = objects({ name: 'flights', uri: 'data/*.parquet', schema: flight, eventTime: 'date', knownTime: 'written' })
+objects({ name: 'late', uri: 's3://bucket/**/*.parquet', schema: flight, eventTime: 'date', listing: 'afterLast' })
+objects({ name: 'told', uri: 's3://bucket/in', schema: flight, eventTime: 'date', inventory: 's3://other/manifest.json' })
 objects({
   name: 'numbers',
   uri: 'data/*.csv',

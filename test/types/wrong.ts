@@ -23,6 +23,8 @@ objects({ name: 'flights', uri: '', schema, eventTime: 'delay' })
 objects({ name: 'flights', uri: '', schema, eventTime: { column: 'origin', unit: 's' } })
 // @ts-expect-error a unit that is none
 objects({ name: 'flights', uri: '', schema, eventTime: { column: 'delay', unit: 'h' } })
+// @ts-expect-error a listing that is none
+objects({ name: 'flights', uri: 's3://b', schema, eventTime: 'date', listing: 'newest' })
 // @ts-expect-error a row key that is no column
 objects({ name: 'flights', uri: '', schema, eventTime: 'date', rowKey: ['orign'] })
 

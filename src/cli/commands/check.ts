@@ -4,6 +4,7 @@ import { EXIT, FaultsError } from '../../domain/errors.ts'
 import type { FeatureSet } from '../../domain/featureSet.ts'
 import { notInSql } from '../../domain/schema.ts'
 import { loadDefinitions } from '../../registry.ts'
+import { withColumns } from '../../run/openInputs.ts'
 import type { CommandContext } from '../command.ts'
 import { eachSet, printFailure } from '../eachSet.ts'
 import { counted, printJson, printLine } from '../output.ts'
@@ -29,7 +30,7 @@ export async function check({ app, args, flags }: CommandContext): Promise<numbe
       args,
       async set => {
         const inputs = await parts.sourceOf(set).pin([])
-        const inspected = await parts.engine.inspect(set.source, inputs)
+        const inspected = await withColumns(parts.sourceOf(set), inputs, parts, local => parts.engine.inspect(set.source, local))
         report(set, new Set(inspected.flatMap(({ columns }) => columns.map(({ name }) => name))))
       },
       async failure => {

@@ -11,11 +11,11 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Value } from '../../domain/columnType.ts'
 import { DataError } from '../../domain/errors.ts'
 import type { RejectedRow } from '../../domain/rejectedRows.ts'
-import type { CsvDialect, PinnedFile } from '../../domain/source.ts'
+import type { CsvDialect, LocalFile } from '../../domain/source.ts'
 import { countRecords } from './csvCount.ts'
 import type { CsvRecord } from './csvRecords.ts'
 import { readRecords } from './csvRecords.ts'
-import { utf8Of, writeUtf8 } from './fileBytes.ts'
+import { placeOf, utf8Of, writeUtf8 } from './fileBytes.ts'
 import type { FileGroup, NamedColumn } from './fileGroups.ts'
 import { folderColumns, isDiskFull, POSITION, unreadable } from './fileGroups.ts'
 import { beginningOf, ROW_LIMIT } from './pieces.ts'
@@ -36,14 +36,14 @@ interface LoadOptions {
 /** Loads one file. `malformed` rows could not be parsed and were reported. */
 export async function loadCsv(
   connection: DuckDBConnection,
-  file: PinnedFile,
+  file: LocalFile,
   dialect: CsvDialect,
   options: LoadOptions,
 ): Promise<{ group: FileGroup; malformed: number }> {
   const { table, scratchDir } = options
   const columns = await csvColumns(file, dialect)
   const isPlain = file.compression === 'none' && dialect.encoding === 'utf-8'
-  const path = isPlain ? file.path : join(scratchDir, `${table}.csv`)
+  const path = isPlain ? placeOf(file) : join(scratchDir, `${table}.csv`)
   let malformed = 0
   try {
     if (!isPlain) await writeUtf8(path, file, dialect.encoding)
@@ -120,7 +120,7 @@ const BATCH = 2048
 /** Answers how many rows could not be parsed. */
 async function parseHere(
   connection: DuckDBConnection,
-  file: PinnedFile,
+  file: LocalFile,
   path: string,
   { columns, dialect, options: { table, signal, onMalformed } }: Parse,
 ): Promise<number> {
@@ -166,7 +166,7 @@ function problemOf({ fields, problem }: CsvRecord, columns: number): string | un
   return `${fields.length} ${fields.length === 1 ? 'field' : 'fields'}, where the header names ${columns}`
 }
 
-function malformedRow(file: PinnedFile, row: bigint, raw: string, message: string): RejectedRow {
+function malformedRow(file: LocalFile, row: bigint, raw: string, message: string): RejectedRow {
   return {
     input: file.hash,
     path: file.path,
@@ -177,7 +177,7 @@ function malformedRow(file: PinnedFile, row: bigint, raw: string, message: strin
 }
 
 /** CSV fields are text; their names are the header's, or `column0`, ... where there is none. */
-export async function csvColumns(file: PinnedFile, dialect: CsvDialect): Promise<NamedColumn[]> {
+export async function csvColumns(file: LocalFile, dialect: CsvDialect): Promise<NamedColumn[]> {
   const first = await firstRecord(file, dialect).catch(error => {
     throw unreadable(file, error)
   })
@@ -198,7 +198,7 @@ export async function csvColumns(file: PinnedFile, dialect: CsvDialect): Promise
   return columns
 }
 
-async function firstRecord(file: PinnedFile, dialect: CsvDialect): Promise<CsvRecord | undefined> {
+async function firstRecord(file: LocalFile, dialect: CsvDialect): Promise<CsvRecord | undefined> {
   for await (const [record] of readRecords(utf8Of(file, dialect.encoding), { ...dialect, nullText: '' }))
     if (record) return record
   return undefined

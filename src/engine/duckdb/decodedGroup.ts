@@ -1,6 +1,6 @@
 /** A group of files with all that is needed to decode and judge its rows in SQL. */
 import type { Field } from '../../domain/schema.ts'
-import type { PinnedFile } from '../../domain/source.ts'
+import type { LocalFile } from '../../domain/source.ts'
 import type { Decoder } from './decode.ts'
 import type { FieldSql, Judged } from './fieldSql.ts'
 import { absentSql, fieldSql } from './fieldSql.ts'
@@ -28,7 +28,7 @@ export function decoderIn({ decoders, extras }: DecodedGroup, field: Field): Dec
 }
 
 /** For FROM: the rows of the group, or of one of its files with their positions, beside what zod said of their values. */
-export function fromSql(decoded: DecodedGroup, only?: PinnedFile): string {
+export function fromSql(decoded: DecodedGroup, only?: LocalFile): string {
   const joins = [...decoded.judged].map(
     ([field, { table, raw }]) => ` LEFT JOIN ${table} ON ${decoderIn(decoded, field)!.raw} = ${raw}`,
   )

@@ -1,28 +1,59 @@
 /** A file's bytes, decompressed here: the engine takes a compressed file that was cut short for a whole one. */
-import { createReadStream, createWriteStream } from 'node:fs'
-import { pipeline as join } from 'node:stream'
+import { closeSync, createReadStream, createWriteStream, openSync, readSync } from 'node:fs'
+import { pipeline as join, Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ZstdDecompress } from 'node:zlib'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
-import type { PinnedFile } from '../../domain/source.ts'
+import type { LocalFile } from '../../domain/source.ts'
 
 const READ_BYTES = 2 ** 20
+/** Files of fewer bytes are read at once. */
+const SMALL = 2 ** 16
+
+/** Where a file's bytes are on this machine. */
+export const placeOf = ({ path, localPath }: LocalFile): string => localPath ?? path
 
 /** Raises where the file ends before its compression does. */
-export function bytesOf({ path, compression }: PinnedFile): AsyncIterable<Buffer> {
-  const bytes = createReadStream(path, { highWaterMark: READ_BYTES })
+export function bytesOf(file: LocalFile): AsyncIterable<Buffer> {
+  const { compression } = file
+  const bytes = file.size < SMALL ? beginningFirst(placeOf(file)) : createReadStream(placeOf(file), { highWaterMark: READ_BYTES })
   if (compression === 'none') return bytes
   if (compression === 'zstd') return zstdFrames(bytes)
   // What fails is raised to who reads.
-  return join(bytes, createGunzip(), () => undefined)
+  return join(Readable.from(bytes), createGunzip(), () => undefined)
+}
+
+/**
+ * Of a small file all in one piece, and not by the thread pool, which takes longer than the look; of one that has grown since, the
+ * rest as it comes.
+ */
+async function* beginningFirst(path: string): AsyncGenerator<Buffer> {
+  const bytes = beginningOf(path)
+  if (bytes.length > 0) yield bytes
+  if (bytes.length === SMALL) yield* createReadStream(path, { highWaterMark: READ_BYTES, start: SMALL })
+}
+
+/** What one file after the other is read into. */
+const beginning = Buffer.allocUnsafeSlow(SMALL)
+
+function beginningOf(path: string): Buffer {
+  const file = openSync(path, 'r')
+  try {
+    let length = 0
+    for (let read = -1; read !== 0 && length < SMALL; length += read)
+      read = readSync(file, beginning, length, SMALL - length, length)
+    return Buffer.from(beginning.subarray(0, length))
+  } finally {
+    closeSync(file)
+  }
 }
 
 /** A text file's bytes as UTF-8. */
-export function utf8Of(file: PinnedFile, encoding: string): AsyncIterable<Buffer> {
+export function utf8Of(file: LocalFile, encoding: string): AsyncIterable<Buffer> {
   return encoding === 'utf-8' ? bytesOf(file) : transcoded(bytesOf(file), encoding)
 }
 
-export async function writeUtf8(path: string, file: PinnedFile, encoding: string): Promise<void> {
+export async function writeUtf8(path: string, file: LocalFile, encoding: string): Promise<void> {
   await pipeline(utf8Of(file, encoding), createWriteStream(path))
 }
 

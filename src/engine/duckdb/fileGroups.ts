@@ -1,28 +1,30 @@
 /** Files of a source that hold the same columns, read together. */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { DataError } from '../../domain/errors.ts'
-import type { PinnedFile } from '../../domain/source.ts'
+import type { LocalFile } from '../../domain/source.ts'
 import type { PhysicalColumn } from './decode.ts'
+import { placeOf } from './fileBytes.ts'
 import { fileList, identifier, literal } from './sql.ts'
 
 export interface FileGroup {
-  files: PinnedFile[]
+  files: LocalFile[]
   /** By exact name, folders' columns included. */
   columns: Map<string, PhysicalColumn>
   /** SQL of a row's path. */
   file: string
   /** SQL of all rows, or of one file's with `POSITION`, the row in the file counted from 0. */
-  from: (only?: PinnedFile) => string
+  from: (only?: LocalFile) => string
 }
 
 /** A name, quoted for SQL, that no file gives to a column of its own. */
 export const POSITION = identifier('quern: position in the file')
 
 /** Parquet files by equal physical columns and names of folders. */
-export async function parquetGroups(connection: DuckDBConnection, files: readonly PinnedFile[]): Promise<FileGroup[]> {
-  const groups = new Map<string, { files: PinnedFile[]; columns: NamedColumn[] }>()
-  for (const file of files) {
-    const columns = await parquetColumns(connection, file)
+export async function parquetGroups(connection: DuckDBConnection, files: readonly LocalFile[]): Promise<FileGroup[]> {
+  const groups = new Map<string, { files: LocalFile[]; columns: NamedColumn[] }>()
+  const columnsOf = await parquetColumns(connection, files)
+  for (const [at, file] of files.entries()) {
+    const columns = columnsOf[at]!
     // A file that calls columns of its own like those of the engine is read alone.
     const alone = columns.some(({ name }) => ENGINE_COLUMNS.has(name.toLowerCase())) ? file.path : ''
     const key = JSON.stringify([columns, Object.keys(file.partition), alone])
@@ -36,7 +38,7 @@ export async function parquetGroups(connection: DuckDBConnection, files: readonl
 /** Columns that the engine adds to a file's own, unless the file has one of the same name. */
 const ENGINE_COLUMNS = new Set(['file_index', 'file_row_number', 'filename'])
 
-function parquetGroup(files: PinnedFile[], columns: readonly NamedColumn[]): FileGroup {
+function parquetGroup(files: LocalFile[], columns: readonly NamedColumn[]): FileGroup {
   const hasOwn = (name: string): boolean => columns.some(column => column.name.toLowerCase() === name)
   const place = hasOwn('file_index') ? '0' : 'file_index::BIGINT'
   const position = hasOwn('file_row_number') ? 'row_number() OVER () - 1' : 'file_row_number'
@@ -51,7 +53,7 @@ function parquetGroup(files: PinnedFile[], columns: readonly NamedColumn[]): Fil
     columns: new Map([...physicalColumns(columns), ...folders]),
     file: one(files.map(({ path }) => path)),
     from: only => {
-      const source = `read_parquet(${fileList((only ? [only] : files).map(({ path }) => path))}, hive_partitioning = false)`
+      const source = `read_parquet(${fileList((only ? [only] : files).map(placeOf))}, hive_partitioning = false)`
       if (!only) return source
       // One file alone is the first of its list.
       const index = hasOwn('file_index') ? '' : `, ${files.indexOf(only)} AS file_index`
@@ -83,10 +85,54 @@ export interface NamedColumn {
   type: string
 }
 
-export async function parquetColumns(connection: DuckDBConnection, file: PinnedFile): Promise<NamedColumn[]> {
+/** Files of one query: of more the list would be long. */
+const TOGETHER = 1000
+
+/** The columns of each file. Files whose footers say the same of their schema are described once. */
+async function parquetColumns(connection: DuckDBConnection, files: readonly LocalFile[]): Promise<NamedColumn[][]> {
+  const described = new Map<string, NamedColumn[]>()
+  const columns: NamedColumn[][] = []
+  for (let from = 0; from < files.length; from += TOGETHER) {
+    const some = files.slice(from, from + TOGETHER)
+    const schemas = some.length > 1 ? await footerSchemas(connection, some) : undefined
+    for (const file of some) {
+      const schema = schemas?.get(placeOf(file))
+      const known = schema === undefined ? undefined : described.get(schema)
+      const own = known ?? (await describedColumns(connection, file))
+      if (schema !== undefined) described.set(schema, own)
+      columns.push(own)
+    }
+  }
+  return columns
+}
+
+/** By the place of a file a text that is equal where its schema is. Undefined where one cannot be read: which one, each tells alone. */
+async function footerSchemas(
+  connection: DuckDBConnection,
+  files: readonly LocalFile[],
+): Promise<Map<string, string> | undefined> {
+  const parts = SCHEMA_PARTS.map(name => `'${name}': ${name}`).join(', ')
   try {
     const reader = await connection.runAndReadAll(
-      `DESCRIBE SELECT * FROM read_parquet(${fileList([file.path])}, hive_partitioning = false)`,
+      `SELECT file_name, md5(string_agg(part, chr(10) ORDER BY n)) FROM (
+        SELECT file_name, {${parts}}::VARCHAR AS part, row_number() OVER () AS n FROM parquet_schema(${fileList(files.map(placeOf))})
+      ) GROUP BY file_name`,
+    )
+    return new Map(reader.getRows().map(([name, schema]) => [String(name), String(schema)]))
+  } catch {
+    return undefined
+  }
+}
+
+const SCHEMA_PARTS = [
+  ...['name', 'type', 'type_length', 'repetition_type', 'num_children', 'converted_type'],
+  ...['scale', 'precision', 'field_id', 'logical_type'],
+]
+
+async function describedColumns(connection: DuckDBConnection, file: LocalFile): Promise<NamedColumn[]> {
+  try {
+    const reader = await connection.runAndReadAll(
+      `DESCRIBE SELECT * FROM read_parquet(${fileList([placeOf(file)])}, hive_partitioning = false)`,
     )
     return reader.getRows().map(([name, type]) => ({ name: String(name), type: String(type) }))
   } catch (error) {
@@ -94,8 +140,10 @@ export async function parquetColumns(connection: DuckDBConnection, file: PinnedF
   }
 }
 
-export function unreadable(file: PinnedFile, cause: unknown): DataError {
-  const reason = (cause as Error).message.split('\n', 1)[0]!.replace(/^[\w ]*Error: /, '')
+export function unreadable(file: LocalFile, cause: unknown): DataError {
+  const said = (cause as Error).message.split('\n', 1)[0]!.replace(/^[\w ]*Error: /, '')
+  // Where a copy of it lies says nothing to anybody.
+  const reason = said.replaceAll(placeOf(file), file.path)
   return new DataError('data.unreadable', `${file.path} cannot be read as ${file.format}: ${reason}`, {
     hint: 'Write the file anew, or take it out of the pattern. Nothing was committed.',
     cause,

@@ -1,8 +1,9 @@
 /** What files physically hold, compared with the schema before any row is read. */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { InputColumns } from '../../domain/engine.ts'
-import type { PinnedInputs, SourceDefinition } from '../../domain/source.ts'
+import type { LocalInputs, SourceDefinition } from '../../domain/source.ts'
 import { csvColumns } from './csv.ts'
+import { placeOf } from './fileBytes.ts'
 import { folderColumns, parquetGroups, physicalColumns } from './fileGroups.ts'
 import { requireNoDates } from './ndjson.ts'
 import { decodedGroups } from './scan.ts'
@@ -12,7 +13,7 @@ import { fileList } from './sql.ts'
 export async function inspectInputs(
   connection: DuckDBConnection,
   source: SourceDefinition,
-  inputs: PinnedInputs,
+  inputs: LocalInputs,
 ): Promise<InputColumns[]> {
   const inspected: InputColumns[] = []
   const groups = await parquetGroups(
@@ -22,9 +23,9 @@ export async function inspectInputs(
   decodedGroups(source, groups)
   for (const { files, columns } of groups) {
     const physical = [...columns].map(([name, { type }]) => ({ name, type }))
-    for (const { path } of files) {
-      const reader = await connection.runAndReadAll(`SELECT num_rows FROM parquet_file_metadata(${fileList([path])})`)
-      inspected.push({ path, columns: physical, rows: Number(reader.getRows()[0]![0]) })
+    for (const file of files) {
+      const reader = await connection.runAndReadAll(`SELECT num_rows FROM parquet_file_metadata(${fileList([placeOf(file)])})`)
+      inspected.push({ path: file.path, columns: physical, rows: Number(reader.getRows()[0]![0]) })
     }
   }
   for (const file of inputs.files) {

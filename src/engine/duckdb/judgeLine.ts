@@ -1,7 +1,7 @@
 /** A line of JSON judged by zod itself: those that the row reader leaves, for zod's words or because only zod can tell. */
 import type { Value } from '../../domain/columnType.ts'
 import type { Field, RowSchema } from '../../domain/schema.ts'
-import type { PinnedFile } from '../../domain/source.ts'
+import type { LocalFile } from '../../domain/source.ts'
 import { instantOfText } from '../../domain/zonedTime.ts'
 import { isAsParsed } from '../../rows/asParsed.ts'
 import { instantOf } from '../../rows/instantOf.ts'
@@ -18,7 +18,7 @@ export const UNIT = { s: 1e6, ms: 1e3, us: 1 } as const
 type Seen = Record<string, unknown>
 
 /** Of lines of one file. */
-export function lineJudge(request: ScanRequest, file: PinnedFile): Judge {
+export function lineJudge(request: ScanRequest, file: LocalFile): Judge {
   const { schema, zone, eventTime, knownTime } = request.source
   const folder = foldersSeen(schema.fields, file, zone)
   const decoded = schema.fields.filter(field => !isAsParsed(field.shape) || isAbsentIfNull(field))
@@ -75,7 +75,7 @@ function malformed(raw: string, message: string): Judged {
 }
 
 /** What zod is shown of the columns that the file's folders name. */
-function foldersSeen(fields: readonly Field[], { partition }: PinnedFile, zone: string | undefined): Map<string, unknown> {
+function foldersSeen(fields: readonly Field[], { partition }: LocalFile, zone: string | undefined): Map<string, unknown> {
   const named = fields.filter(({ name }) => Object.hasOwn(partition, name))
   return new Map(
     named.map(({ name, shape }) => {
@@ -88,7 +88,7 @@ function foldersSeen(fields: readonly Field[], { partition }: PinnedFile, zone: 
 /** What they come out as, in every row; undefined where the schema refuses one of them. */
 export function folderValues(
   fields: readonly Field[],
-  file: PinnedFile,
+  file: LocalFile,
   zone: string | undefined,
 ): Map<string, Value> | undefined {
   const values = new Map<string, Value>()

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { DefinitionError } from '../../domain/errors.ts'
 import type { RejectedRow } from '../../domain/rejectedRows.ts'
 import type { Field } from '../../domain/schema.ts'
-import type { PinnedFile } from '../../domain/source.ts'
+import type { LocalFile } from '../../domain/source.ts'
 import { Int32Column } from '../../rows/columnBuilder.ts'
 import { ParquetFile } from '../../rows/parquetFile.ts'
 import type { RefusedLine } from '../../rows/rowReader.ts'
@@ -32,7 +32,7 @@ export interface LoadedRows {
 }
 
 /** A file's row is its line, counted from 1; blank lines count and are nothing. */
-export async function loadNdjson(request: ScanRequest, files: readonly PinnedFile[]): Promise<LoadedRows> {
+export async function loadNdjson(request: ScanRequest, files: readonly LocalFile[]): Promise<LoadedRows> {
   for (const file of files) requireNoDates(file, request.source.schema.fields)
   const path = join(request.scratchDir, `ndjson-${randomUUID()}.parquet`)
   const load = await Load.begin(request, path)
@@ -57,7 +57,7 @@ export async function loadNdjson(request: ScanRequest, files: readonly PinnedFil
 }
 
 /** JSON has no dates, so a column that wants nothing else refuses every row. */
-export function requireNoDates(file: PinnedFile, fields: readonly Field[]): void {
+export function requireNoDates(file: LocalFile, fields: readonly Field[]): void {
   const date = fields.find(({ input, coerce }) => input === 'date' && !coerce)
   if (!date) return
   throw new DefinitionError(
@@ -100,7 +100,7 @@ class Load {
     return new Load(request, reader, places, parquet)
   }
 
-  async file(file: PinnedFile, place: number): Promise<void> {
+  async file(file: LocalFile, place: number): Promise<void> {
     const { source, signal } = this.#request
     this.#reader.open(folderValues(source.schema.fields, file, source.zone), lineJudge(this.#request, file))
     let line = 1n
@@ -116,7 +116,7 @@ class Load {
     }
   }
 
-  async #report(file: PinnedFile, first: bigint, refused: readonly RefusedLine[]): Promise<void> {
+  async #report(file: LocalFile, first: bigint, refused: readonly RefusedLine[]): Promise<void> {
     if (refused.length === 0) return
     this.rejected += refused.filter(row => !row.refusedByKey).length
     const rows = refused.map(
@@ -150,7 +150,7 @@ function longLine(pieces: readonly Buffer[]): { lines: number; refused: RefusedL
 }
 
 /** The file's lines; what of it cannot be read is its own fault, not that of who reads. */
-async function* readable(file: PinnedFile): ReturnType<typeof linesOf> {
+async function* readable(file: LocalFile): ReturnType<typeof linesOf> {
   try {
     yield* linesOf(bytesOf(file))
   } catch (error) {

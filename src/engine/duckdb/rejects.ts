@@ -4,7 +4,7 @@
  */
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
 import type { Issue } from '../../domain/schema.ts'
-import type { PinnedFile } from '../../domain/source.ts'
+import type { LocalFile } from '../../domain/source.ts'
 import { guarded, TIMEOUT_ISSUE, Timeouts } from '../../validation/guard.ts'
 import type { DecodedGroup } from './decodedGroup.ts'
 import { decodersOf, seenRow } from './judgeWholeRows.ts'
@@ -25,7 +25,7 @@ export async function stageRejects(connection: DuckDBConnection, { request, grou
 interface Refusal {
   request: ScanRequest
   decoded: DecodedGroup
-  file: PinnedFile
+  file: LocalFile
 }
 
 async function stageFile(connection: DuckDBConnection, refusal: Refusal, stage: RejectStage): Promise<void> {

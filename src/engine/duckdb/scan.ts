@@ -3,10 +3,10 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { DataError } from '../../domain/errors.ts'
 import { nearest } from '../../domain/nearest.ts'
 import type { Field } from '../../domain/schema.ts'
-import type { PinnedFile, SourceDefinition } from '../../domain/source.ts'
+import type { LocalFile, SourceDefinition } from '../../domain/source.ts'
 import { EARLIEST_INSTANT, LATEST_INSTANT } from '../../domain/time.ts'
 import { loadCsv } from './csv.ts'
-import type { Decoder } from './decode.ts'
+import type { Decoder, PhysicalColumn } from './decode.ts'
 import { decoderOf } from './decode.ts'
 import type { DecodedGroup } from './decodedGroup.ts'
 import { decoderIn, fieldOf, fromSql, sentSql } from './decodedGroup.ts'
@@ -44,7 +44,7 @@ export interface Scan {
 
 export async function prepareScan(connection: DuckDBConnection, request: ScanRequest): Promise<Scan> {
   const { source, inputs } = request
-  const ofFormat = (format: string): PinnedFile[] => inputs.files.filter(file => file.format === format)
+  const ofFormat = (format: string): LocalFile[] => inputs.files.filter(file => file.format === format)
   const groups = decodedGroups(source, await parquetGroups(connection, ofFormat('parquet')))
   let rejectedBefore = 0
   for (const [at, file] of ofFormat('csv').entries()) {
@@ -170,7 +170,7 @@ function rowsSql(request: ScanRequest, decoded: DecodedGroup): { valid: string; 
   }
 }
 
-const passesWhole = (refused: string, { files }: FileGroup, file: PinnedFile): string =>
+const passesWhole = (refused: string, { files }: FileGroup, file: LocalFile): string =>
   `${POSITION} NOT IN (SELECT position FROM ${refused} WHERE file = ${files.indexOf(file)})`
 
 /**
@@ -178,7 +178,7 @@ const passesWhole = (refused: string, { files }: FileGroup, file: PinnedFile): s
  * columns have failed with the same values. `kinds`: of each kind the number of rows, and of one of them `__t` and a column for
  * each decoder, those of extra columns last.
  */
-export function refusedSql(request: ScanRequest, decoded: DecodedGroup, file: PinnedFile): { kinds: string; rows: string } {
+export function refusedSql(request: ScanRequest, decoded: DecodedGroup, file: LocalFile): { kinds: string; rows: string } {
   const { values, valid, times, parts } = judgement(request, decoded)
   const { group, refused } = decoded
   const decoders = [...decoded.decoders.values(), ...decoded.extras.values()]
@@ -194,7 +194,7 @@ export function refusedSql(request: ScanRequest, decoded: DecodedGroup, file: Pi
     request.source.schema.wholeRow === undefined
       ? `concat(${["''", ...failed].join(', ')})`
       : `CASE WHEN (${valid}) IS TRUE AND (${whole}) THEN '' ELSE concat('r', ${POSITION}) END`
-  const columns = [...group.columns]
+  const columns = rawColumns(request, group)
   const rawRow = `json_object(${columns.map(([name, { sql }]) => `${literal(name)}, ${sql}`).join(', ')})::VARCHAR`
   const isRefused = [
     `(${valid}) IS NOT TRUE`,
@@ -213,6 +213,12 @@ export function refusedSql(request: ScanRequest, decoded: DecodedGroup, file: Pi
     kinds: `SELECT __kind, count(*) AS __rows, ${firsts.join(', ')} FROM (${refusedRows(raws)}) GROUP BY __kind`,
     rows: `SELECT ${POSITION} + 1 AS row, __row AS raw, __kind FROM (${refusedRows([`${rawRow} AS __row`])})`,
   }
+}
+
+/** Of files that were brought here the columns of the schema: whether others came along is by chance. */
+function rawColumns({ source: { schema } }: ScanRequest, { files, columns }: FileGroup): [string, PhysicalColumn][] {
+  const isPart = schema.extra.kind === 'ignored' && files.some(({ localPath }) => localPath !== undefined)
+  return [...columns].filter(([name]) => !isPart || schema.fields.some(field => field.name === name))
 }
 
 const SIMPLE = /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT)|DOUBLE|FLOAT|BOOLEAN|DATE|TIMESTAMP.*)$/

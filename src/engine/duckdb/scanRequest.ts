@@ -3,13 +3,13 @@ import type { Progress } from '../../domain/engine.ts'
 import type { RejectedRow } from '../../domain/rejectedRows.ts'
 import type { Field } from '../../domain/schema.ts'
 import { mayBeNull } from '../../domain/schema.ts'
-import type { PinnedInputs, SourceDefinition } from '../../domain/source.ts'
+import type { LocalInputs, SourceDefinition } from '../../domain/source.ts'
 import { instantSql } from './decode.ts'
 import { RowColumns } from './expressionSql.ts'
 
 export interface ScanRequest {
   source: SourceDefinition
-  inputs: PinnedInputs
+  inputs: LocalInputs
   /** Columns of which none may be null. */
   keys: readonly string[]
   setName: string

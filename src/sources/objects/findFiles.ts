@@ -1,15 +1,11 @@
 /** Which files a source's path, folder or pattern means, and what their names say of them. */
 import type { Dirent } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
-import { dirname, isAbsolute, matchesGlob, relative, resolve, sep } from 'node:path'
+import { dirname, isAbsolute, relative, resolve, sep } from 'node:path'
 import { DataError } from '../../domain/errors.ts'
-import type { Compression, FileFormat, ObjectsSource, PinnedFile } from '../../domain/source.ts'
-
-export type FoundFile = Pick<PinnedFile, 'path' | 'format' | 'compression' | 'partition'>
-
-const FORMATS: Record<string, FileFormat> = { parquet: 'parquet', csv: 'csv', ndjson: 'ndjson', jsonl: 'ndjson' }
-const COMPRESSIONS: Record<string, Compression> = { gz: 'gzip', zst: 'zstd' }
-const KNOWN = '.parquet, .csv, .ndjson and .jsonl, the text formats also with .gz or .zst'
+import type { ObjectsSource } from '../../domain/source.ts'
+import type { FoundFile } from './fileNames.ts'
+import { describeFile, KNOWN, matcherOf, partitionIn } from './fileNames.ts'
 
 /**
  * A path that exists is that file, whatever characters are in its name; a folder means every file of a known format below it.
@@ -28,16 +24,6 @@ export async function findFiles(source: ObjectsSource): Promise<FoundFile[]> {
   if (found?.isDirectory()) return filesBelow(source, { path: whole, name: '' }, Number.POSITIVE_INFINITY, () => true)
   const { base, pattern } = splitPattern(uri)
   return filesBelow(source, { path: resolve(projectDir, base), name: '' }, depthOf(pattern), matcherOf(pattern), true)
-}
-
-/** Tells whether a name matches. Stars among plain names are matched by one expression, made once: folders hold many files. */
-function matcherOf(pattern: string): (name: string) => boolean {
-  if (!/^[\w./=* -]+$/.test(pattern) || pattern.includes('**')) return name => matchesGlob(name, pattern)
-  const segments = pattern
-    .split('/')
-    .map(segment => (segment === '*' ? '[^/]+' : segment.replaceAll('.', '\\.').replaceAll('*', '[^/]*')))
-  const expression = new RegExp(`^${segments.join('/')}$`)
-  return name => expression.test(name)
 }
 
 /** The part of a pattern that names a folder, and the rest. */
@@ -95,36 +81,11 @@ async function entriesOf({ name }: ObjectsSource, folder: string): Promise<Diren
   }
 }
 
-function describeFile(path: string, partition: FoundFile['partition']): FoundFile | undefined {
-  const match = /\.(parquet|csv|ndjson|jsonl)(?:\.(gz|zst))?$/.exec(path)
-  if (!match || (match[1] === 'parquet' && match[2])) return undefined
-  return {
-    path,
-    format: FORMATS[match[1]!]!,
-    compression: match[2] ? COMPRESSIONS[match[2]]! : 'none',
-    partition,
-  }
-}
-
 /**
  * Folders named `column=value` after the schema's columns, in the uri as it is written and below it; those above the project say
  * nothing of its data.
  */
-function partitionOf(folder: string, { uri, projectDir, schema }: ObjectsSource): Record<string, string> {
-  const folders = (isAbsolute(uri) ? folder : relative(projectDir, folder)).split(sep)
-  const pairs = folders.flatMap(name => {
-    const at = name.indexOf('=')
-    const isColumn = schema.fields.some(field => field.name === name.slice(0, at))
-    return at > 0 && isColumn ? [[name.slice(0, at), decoded(name.slice(at + 1))] as const] : []
-  })
-  return Object.fromEntries(pairs)
-}
-
-/** Names of folders are percent-encoded; one that is not is taken as it stands. */
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
+function partitionOf(folder: string, source: ObjectsSource): Record<string, string> {
+  const { uri, projectDir } = source
+  return partitionIn((isAbsolute(uri) ? folder : relative(projectDir, folder)).split(sep), source)
 }

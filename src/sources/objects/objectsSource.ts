@@ -16,6 +16,7 @@ const RACY_NANOSECONDS = 2_000_000_000n
 export function objectsSource(definition: ObjectsSource, now: () => number): Source {
   return {
     definition,
+    room: undefined,
 
     async pin(known: readonly PinnedFile[]): Promise<PinnedInputs> {
       const found = await findFiles(definition)
@@ -43,6 +44,9 @@ export function objectsSource(definition: ObjectsSource, now: () => number): Sou
       files.sort((a, b) => compare(a.hash, b.hash) || compare(a.path, b.path))
       return { source: definition.name, files }
     },
+
+    // They are read where they lie.
+    open: async inputs => ({ ...inputs, release: async () => undefined }),
 
     async changedSince(inputs: PinnedInputs): Promise<string[]> {
       const changed: string[] = []

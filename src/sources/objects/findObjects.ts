@@ -1,0 +1,39 @@
+/** The objects of a bucket that a source means, as they are now. */
+import type { ListedObject } from '../../domain/objectReader.ts'
+import type { PinnedFile } from '../../domain/source.ts'
+import type { WantedKeys } from './wantedKeys.ts'
+import { byKey } from './wantedKeys.ts'
+
+/** Of all that is listed. A key that is meant exactly goes before all others. */
+export async function findObjects(
+  wanted: WantedKeys,
+  listed: AsyncIterable<ListedObject>,
+  uriOf: (key: string) => string,
+): Promise<PinnedFile[]> {
+  const files: PinnedFile[] = []
+  for await (const object of listed) {
+    const { key, etag, size, modifiedAt } = object
+    const file = wanted.fileAt(key)
+    if (!file) continue
+    const pinned: PinnedFile = {
+      path: flat(uriOf(key)),
+      hash: flat(`s3:${etag}:${size}`),
+      size,
+      modifiedAt: flat(`${modifiedAt}000000`),
+      ...file,
+    }
+    if (key === wanted.exact) return [pinned]
+    files.push(pinned)
+  }
+  return files
+}
+
+/** A text of its own: one that was put together or cut out keeps the texts alive that it was made of, a page of a listing among them. */
+const flat = (text: string): string => Buffer.from(text).toString()
+
+/** The greatest of some keys in the order of a listing. */
+export function lastKey(keys: Iterable<string>): string | undefined {
+  let last: string | undefined
+  for (const key of keys) if (last === undefined || byKey(key, last) > 0) last = key
+  return last
+}
