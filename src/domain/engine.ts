@@ -120,7 +120,7 @@ export interface BaseFile extends TileSpan {
 }
 
 export interface Progress {
-  stage: 'read' | 'compute' | 'write'
+  stage: 'fetch' | 'read' | 'compute' | 'write'
   unit: 'rows' | 'bytes'
   /** So many are done, of so many in all where that is known. */
   done: number

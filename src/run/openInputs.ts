@@ -15,7 +15,7 @@ export async function withRows<T>(
   { signal, onProgress }: Options,
   work: (local: LocalInputs) => Promise<T>,
 ): Promise<T> {
-  const onBytes = (done: number, total: number): void => onProgress?.({ stage: 'read', unit: 'bytes', done, total })
+  const onBytes = (done: number, total: number): void => onProgress?.({ stage: 'fetch', unit: 'bytes', done, total })
   return using(await source.open(inputs, { what: 'rows', signal, onBytes }), work)
 }
 
