@@ -1,6 +1,6 @@
 /** The composition root: everything is built here and nowhere else, and only here is the clock read. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statfsSync, statSync } from 'node:fs'
-import { hostname, tmpdir, uptime, userInfo } from 'node:os'
+import { hostname, tmpdir, uptime } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import type { Config } from './config.ts'
@@ -47,14 +47,15 @@ export async function createApp(flags: { store?: string }, signal: AbortSignal):
   const scratchDir = makeScratch()
   const engine = duckdbEngine({ memory: config.memory, frugal: config.memoryGiven, threads: config.threads, scratchDir })
   const now = (): number => Date.now()
-  const cacheDir = join(tmpdir(), `quern-cache-${userInfo().uid}`)
+  // By number: in a container a user may have no name.
+  const cacheDir = join(tmpdir(), `quern-cache-${process.getuid?.() ?? 'none'}`)
   const copies = cachedCopies({ scratchDir, cacheDir, limit: config.cache, start: machineStart(), now })
   const objects = objectStore(config, copies)
   const readerOf = memoized((bucket: string) => s3ObjectReader(new S3Bucket({ bucket, settings: config.s3, owner: 'source' })))
   const access = memoized((bucket: string) => ({
     reader: readerOf(bucket),
     readerOf,
-    link: new Link(now),
+    link: new Link(() => performance.now()),
     copies,
     room: config.scratch ?? freeBytes(scratchDir) / 2,
   }))

@@ -61,7 +61,7 @@ registerHooks({ load: (url, context, next) => { appendFileSync(${JSON.stringify(
     for (const [env, said] of [
       [{ QUERN_MEMORY: 'lots' }, /QUERN_MEMORY: `lots` is not a size of at least 64MiB/],
       [{ QUERN_THREADS: '0' }, /QUERN_THREADS: `0` is not a whole number from 1 on/],
-      [{ QUERN_STORE: 's3://bucket' }, /QUERN_STORE: `s3:\/\/bucket` is not a store that this version has/],
+      [{ QUERN_STORE: 'gs://bucket' }, /QUERN_STORE: `gs:\/\/bucket` is not a store that this version has/],
       [{ QUERN_STORE: 'file://host/x' }, /QUERN_STORE: `file:\/\/host\/x` is not a place on this machine: write `file:\/\/\/`/],
       [{ QUERN_LOG: 'loud' }, /QUERN_LOG: `loud` is not 'info' or 'debug'/],
     ] as const) {
@@ -89,6 +89,12 @@ describe.concurrent('init', () => {
       expect(outcome.stderr).toMatch(/cannot be made \(E[A-Z]+\): .*\n.*\[definition\.init\]/)
     })
   }
+
+  it.runIf(process.getuid?.() === 0)('is for users without a name as well, as containers have them', async () => {
+    const outcome = await quern(['doctor'], { cwd: '/', uid: 54_321 })
+    expect(outcome.stderr).toBe('')
+    expect(outcome.stdout).toMatch(/^ok +engine/m)
+  })
 
   it('in a folder that may not be written is refused', async () => {
     const closed = join(scratch(), 'closed')
