@@ -17,7 +17,7 @@ import type { ComputedRow } from './kit/computing.ts'
 import { type Fault, type FaultProxy, type ProxyRequest, startProxy } from './kit/faultProxy.ts'
 import { gatewayBinary, startGateway } from './kit/gateway.ts'
 import { type InProcess, inProcess, QUIET } from './kit/inProcess.ts'
-import { ORDERS_CSV, orders, project, writeFiles } from './kit/project.ts'
+import { ORDER_SCHEMA, ORDERS_CSV, orders, project, writeFiles } from './kit/project.ts'
 import { scratch } from './kit/scratch.ts'
 
 const found = await gatewayBinary()
@@ -168,6 +168,19 @@ describe.skipIf('missing' in found)(
           expect(await run()).toMatchObject({ outcome: 'unchanged' })
         },
       )
+    })
+
+    it('that lists after the last key looks at everything where a column is new to the schema', async () => {
+      const contents = { '1.csv': csv('2026-01-01T10:00:00Z,ada,1'), '2.csv': csv('2026-01-02T10:00:00Z,ada,2') }
+      await scene(contents, { source: "listing: 'afterLast'," }, async ({ bucket, run, parts }) => {
+        await run(parseInstant('2026-01-03T00:00:00Z'))
+        await put(s3, bucket, { '1.csv': csv('2026-01-01T10:00:00Z,ada,100') })
+        const source = "zone: 'UTC', listing: 'afterLast',"
+        const schema = `${ORDER_SCHEMA}, note: z.string().optional()`
+        const wide = project({ 'transforms/o.ts': orders({ uri: `s3://${bucket}/*.csv`, source, schema }) })
+        const [wider] = await loadDefinitions(wide)
+        expect(await parts.run(wider!, { until: UNTIL })).toMatchObject({ outcome: 'committed', rowsRead: 2 })
+      })
     })
 
     it('says what it would read before it does', async () => {

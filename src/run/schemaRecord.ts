@@ -61,7 +61,7 @@ async function areAbsent(
   // The columns of JSON are those of its rows, which would have to be read.
   if (files.some(({ format }) => format === 'ndjson')) return false
   const of = parts.sourceOf({ source, ...set })
-  const now = await of.pin(files)
+  const now = await of.pin(files, { anew: true, signal: parts.signal })
   const present = new Set(now.files.map(contentOf))
   if (!files.every(file => present.has(contentOf(file)))) return false
   const recorded = new Set(files.map(contentOf))
