@@ -268,11 +268,16 @@ async function moveIn(
       }
       const name = `part-${randomUUID()}.parquet`
       put.push(name)
-      await objects.putFile(keyOf(name), file.localPath)
+      try {
+        await objects.putFile(keyOf(name), file.localPath)
+      } catch (error) {
+        files.length = 0
+        throw error
+      }
       moved.push({ name, staged: file })
     }
   }
-  // All end, also where one has failed: what they have put is to be taken away then.
+  // Where one has failed no other file sets out, and those under way end: what was put is to be taken away then.
   const results = await Promise.allSettled(Array.from({ length: MOVERS }, mover))
   for (const result of results) if (result.status === 'rejected') throw result.reason
   return moved.sort((a, b) => staged.indexOf(a.staged) - staged.indexOf(b.staged))

@@ -39,12 +39,11 @@ export async function openTiles(table: Table, id: string | undefined): Promise<T
   return { parts }
 }
 
-/** Keeps staged tiles, and answers them where they lie now. */
-export async function keepTiles(table: Table, id: string, { parts, rows }: StagedTiles): Promise<TileSet> {
+/** Keeps staged tiles. */
+export async function keepTiles(table: Table, id: string, { parts, rows }: StagedTiles): Promise<void> {
   for (const [name, path] of Object.entries(parts)) await table.putObjectFile(`${folderOf(id)}/${name}.parquet`, path)
   const manifest: Manifest = { parts: Object.keys(parts), rows }
   await table.putObject(`${folderOf(id)}/manifest.json`, new TextEncoder().encode(JSON.stringify(manifest)))
-  return (await openTiles(table, id))!
 }
 
 /** So many batches of a like size are joined into one. */
