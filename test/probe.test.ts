@@ -111,6 +111,17 @@ describe.skipIf('missing' in found)(`a bucket ${'missing' in found ? `(skipped: 
     expect(await store.size(MARKER)).toBeGreaterThan(0)
   })
 
+  it('keeps nothing of a trial that fails half-way', async () => {
+    const mine = await gateway.makeBucket()
+    const account = gateway.user()
+    await gateway.allow(mine, account, ['s3:ListBucket', 's3:PutObject', 's3:DeleteObject'])
+    const store = s3ObjectStore(bucketAt({ endpoint: gateway.endpoint, account }, mine), '', copiesIn())
+    await expect(probe(store)).rejects.toMatchObject({ code: 'definition.permission' })
+    const left: string[] = []
+    for await (const { key } of store.list('')) left.push(key)
+    expect(left).toEqual([])
+  })
+
   it('is told how to encrypt, and who pays, with each request that this concerns', async () => {
     const line = await lineTo(gateway)
     const settings = { endpoint: line.endpoint, encryption: 'aws:kms', kmsKeyId: 'key-1', requesterPays: true } as const

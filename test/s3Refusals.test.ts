@@ -219,6 +219,16 @@ describe.skipIf('missing' in found)(`refusals ${'missing' in found ? `(skipped: 
         )
       })
 
+    it('tell so, where its listing of uploads does not go on', async () => {
+      const body = `<ListMultipartUploadsResult><Bucket>b</Bucket><IsTruncated>true</IsTruncated>
+        <NextKeyMarker>k</NextKeyMarker><NextUploadIdMarker>u</NextUploadIdMarker></ListMultipartUploadsResult>`
+      const endpoint = await serve((request, response) => {
+        request.resume()
+        response.end(body)
+      })
+      await allRefused(storeIn({ endpoint }), 'definition.service', /it does not say how a listing goes on$/, ['unfinished'])
+    })
+
     it('tell so, where it finds nothing, sends elsewhere, or refuses', async () => {
       const answering = async (status: number): Promise<ObjectStore> =>
         storeIn({

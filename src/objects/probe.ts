@@ -11,11 +11,7 @@ export async function probe(store: ObjectStore): Promise<void> {
   for (let round = 0; round < ROUNDS; round++) {
     const key = `_quern/probe-${randomUUID()}`
     const bodies = Array.from({ length: WRITERS }, () => new TextEncoder().encode(randomUUID()))
-    const outcomes = await Promise.all(bodies.map(body => store.putIfAbsent(key, body)))
-    const kept = await store.get(key)
-    // Whoever comes later is told so as well: a service that does not know the condition answers everybody alike.
-    const late = await store.putIfAbsent(key, new TextEncoder().encode('late'))
-    await store.delete(key).catch(() => undefined)
+    const { outcomes, kept, late } = await raced(store, key, bodies).finally(() => store.delete(key).catch(() => undefined))
     const winners = outcomes.filter(outcome => outcome === 'written').length + (late === 'written' ? 1 : 0)
     if (kept === undefined) throw unsafe(store, 'lost an object that it had taken', winners)
     if (winners > 1) throw unsafe(store, `let ${winners} of ${WRITERS + 1} writers of one object win`, winners)
@@ -24,6 +20,18 @@ export async function probe(store: ObjectStore): Promise<void> {
     if (winner !== undefined && Buffer.compare(kept, winner) !== 0)
       throw unsafe(store, 'kept another object than that of the writer who won', winners)
   }
+}
+
+async function raced(store: ObjectStore, key: string, bodies: readonly Uint8Array[]) {
+  // All end, also where one has failed: what they have put is to be taken away then.
+  const writes = await Promise.allSettled(bodies.map(body => store.putIfAbsent(key, body)))
+  const outcomes = writes.map(write => {
+    if (write.status === 'rejected') throw write.reason
+    return write.value
+  })
+  const kept = await store.get(key)
+  // Whoever comes later is told so as well: a service that does not know the condition answers everybody alike.
+  return { outcomes, kept, late: await store.putIfAbsent(key, new TextEncoder().encode('late')) }
 }
 
 function unsafe(store: ObjectStore, what: string, winners: number): DefinitionError {

@@ -76,9 +76,9 @@ export class S3Bucket {
     return s3Error({ uri: this.uriOf(key), bucket, endpoint: this.service, owner }, doing, error)
   }
 
-  /** What the bucket is at, as people name it. */
+  /** What the bucket is at, as people name it: without user and password, where somebody has written them there. */
   get service(): string {
-    return this.#options.settings.endpoint ?? 'S3'
+    return this.#options.settings.endpoint?.replace(/\/\/[^/]*@/, '//') ?? 'S3'
   }
 
   #open(): Promise<{ sdk: Sdk; client: S3Client }> {
@@ -267,6 +267,9 @@ export class S3Bucket {
       )
       const isListing = page.IsTruncated === undefined ? page.Bucket !== undefined : !page.IsTruncated || page.NextKeyMarker
       if (!isListing) throw this.error('list uploads', prefix, new NotS3Error('its answer is no listing'))
+      const goesOn = page.NextKeyMarker !== at.KeyMarker || page.NextUploadIdMarker !== at.UploadIdMarker
+      if (page.IsTruncated && !goesOn)
+        throw this.error('list uploads', prefix, new NotS3Error('it does not say how a listing goes on'))
       for (const { Key, UploadId, Initiated } of page.Uploads ?? [])
         yield { key: Key!, id: UploadId!, begunAt: Initiated?.getTime() ?? 0 }
       marker = page.IsTruncated ? { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker } : undefined

@@ -5,6 +5,7 @@ import type { LocalCopies } from '../../domain/localCopies.ts'
 import type { ObjectReader } from '../../domain/objectReader.ts'
 import { ChangedObjectError } from '../../domain/objectReader.ts'
 import type { ObjectEntry, ObjectStore } from '../../domain/objectStore.ts'
+import { limiter } from '../limiter.ts'
 import { wholeObject } from './bodies.ts'
 import type { S3Bucket } from './bucket.ts'
 import { s3ObjectReader } from './s3ObjectReader.ts'
@@ -17,6 +18,7 @@ export function s3ObjectStore(bucket: S3Bucket, prefix: string, copies: LocalCop
   const keyOf = (key: string): string => `${prefix}${key}`
   const ownKey = (key: string): string => key.slice(prefix.length)
   const reader: ObjectReader = s3ObjectReader(bucket)
+  const limited = limiter(COPIED)
 
   /** A local file of the object as it is now. */
   const local = async (key: string): Promise<string> => {
@@ -112,11 +114,14 @@ export function s3ObjectStore(bucket: S3Bucket, prefix: string, copies: LocalCop
       else await bucket.abortUpload(keyOf(of!), id)
     },
 
-    localPath: key => local(keyOf(key)),
+    localPath: key => limited(() => local(keyOf(key))),
   }
 }
 
 const ATTEMPTS = 5
+
+/** Objects that are copied here at the same time: each takes an open file. */
+const COPIED = 32
 
 /** In a bucket that keeps versions what was deleted leaves a mark, which there are services that take for an object. */
 function neitherThereNorFree(uri: string): DefinitionError {
