@@ -148,6 +148,9 @@ function storePlace(uri: string, projectDir: string): StorePlace {
       throw new Error(
         'a bucket and a prefix: write `s3://bucket/prefix`, the bucket of 3 to 63 lower-case letters, digits, dots and hyphens',
       )
+    // A path to some services and readers, which make another one of it.
+    if (match[2]?.split('/').some(name => name === '' || name === '.' || name === '..'))
+      throw new Error('a prefix that means the same everywhere: leave out `//`, `.` and `..`')
     return { kind: 's3', bucket: match[1]!, prefix: match[2] ? `${match[2]}/` : '' }
   }
   const scheme = /^([a-z][a-z0-9+.-]+):/.exec(uri)?.[1]

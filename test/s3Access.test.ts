@@ -94,6 +94,8 @@ describe.skipIf('missing' in found)(`access to a bucket ${'missing' in found ? `
     const refusals: [Record<string, string>, RegExp][] = [
       [{ QUERN_STORE: 's3://' }, /QUERN_STORE: `s3:\/\/` is not a bucket and a prefix: write `s3:\/\/bucket\/prefix`/],
       [{ QUERN_STORE: 's3://No_Bucket/x' }, /3 to 63 lower-case letters/],
+      [{ QUERN_STORE: 's3://bucket/a/../b' }, /`s3:\/\/bucket\/a\/..\/b` is not a prefix that means the same everywhere/],
+      [{ QUERN_STORE: 's3://bucket/a//b' }, /leave out `\/\/`, `.` and `..`/],
       [{ QUERN_STORE: 'gs://bucket/x' }, /`file:` and a path, or `s3:\/\/bucket\/prefix`/],
       [{ AWS_ENDPOINT_URL: 'localhost:9000' }, /AWS_ENDPOINT_URL: `localhost:9000` is not an address such as `https:/],
       [{ QUERN_S3_PATH_STYLE: 'yes' }, /QUERN_S3_PATH_STYLE: `yes` is not true or false/],
@@ -112,6 +114,16 @@ describe.skipIf('missing' in found)(`access to a bucket ${'missing' in found ? `
     }
   })
 
+  it('tells nobody of a password in an address', async () => {
+    const { stdout, code } = await quern(['doctor'], {
+      cwd: cwdWith(''),
+      env: { ...BARE, ...keys, AWS_ENDPOINT_URL: 'http://me:geheim@127.0.0.1:1', QUERN_STORE: 's3://bucket/x' },
+    })
+    expect(stdout).toMatch(/http:\/\/127.0.0.1:1 refuses connections/)
+    expect(stdout).not.toMatch(/geheim/)
+    expect(code).toBe(75)
+  })
+
   it('tells what a source in a bucket cannot be', async () => {
     const cwd = cwdWith('')
     writeFiles(cwd, { 'transforms/o.ts': orders({ uri: 'gs://bucket/*.csv' }) })
@@ -128,7 +140,7 @@ describe.skipIf('missing' in found)(`access to a bucket ${'missing' in found ? `
     expect(well.code).toBe(0)
     const user = gateway.user()
     const as = { ...env, AWS_ACCESS_KEY_ID: user.accessKeyId, AWS_SECRET_ACCESS_KEY: user.secretAccessKey }
-    const all = ['s3:ListBucket', 's3:GetObject', 's3:PutObject', 's3:DeleteObject']
+    const all = ['s3:ListBucket', 's3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:ListBucketMultipartUploads']
     for (const missing of all) {
       await gateway.allow(
         bucket,

@@ -1,6 +1,6 @@
 /** Results to stdout, everything else to stderr. */
 
-import { relative } from 'node:path'
+import { isAbsolute, relative } from 'node:path'
 import { styleText } from 'node:util'
 import type { Value } from '../domain/columnType.ts'
 import { grouped } from '../domain/numberText.ts'
@@ -65,8 +65,9 @@ export const counted = (count: number, noun: string): string => `${number(count)
 
 export const number = grouped
 
-/** Paths below the current folder are shown from there. */
+/** Paths below the current folder are shown from there, and what lies elsewhere as it is called. */
 export function pathText(path: string): string {
+  if (!isAbsolute(path)) return path
   const below = relative(process.cwd(), path)
   return below === '' || below.startsWith('..') ? path : below
 }
