@@ -1,5 +1,5 @@
 /** One bucket: requests, with the errors of a run. Everything that knows the SDK's commands is here. */
-import { open } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import type { S3Client } from '@aws-sdk/client-s3'
 import type { S3Access } from '../../domain/storePlace.ts'
@@ -13,7 +13,7 @@ import type { Doing, Place } from './errors.ts'
 import { isMissing, isNamedMissing, isPrecondition, NotS3Error, s3Error, statusOf } from './errors.ts'
 import { BadBodyError } from './lineErrors.ts'
 import type { Encryption, Sdk, Whose } from './uploadParts.ts'
-import { PART_BYTES, uploadParts } from './uploadParts.ts'
+import { PARALLEL_PARTS, PART_BYTES, uploadParts } from './uploadParts.ts'
 
 export interface BucketOptions {
   bucket: string
@@ -42,6 +42,8 @@ export class S3Bucket {
   readonly #options: BucketOptions
   readonly #patience: Patience
   readonly #limited = limiter(PARALLEL)
+  /** Of all files that are sent at the same time. */
+  readonly #parts = limiter(PARALLEL_PARTS)
   /** Whether the bucket is known to exist. */
   #there = false
   #opened: Promise<{ sdk: Sdk; client: S3Client }> | undefined
@@ -205,21 +207,26 @@ export class S3Bucket {
 
   /** `absent`: only if nothing is stored. */
   async put(key: string, bytes: Uint8Array, { absent }: { absent: boolean }): Promise<'written' | 'exists'> {
-    return this.#do('write', key, (sdk, client) =>
-      decided(async () => {
-        const condition = absent ? { IfNoneMatch: '*' } : {}
-        const put = new sdk.PutObjectCommand({ ...this.#whose, ...this.#encryption, ...condition, Key: key, Body: bytes })
-        tagged((await client.send(put)).ETag)
-      }),
-    )
+    return this.#do('write', key, (sdk, client) => decided(() => this.#put(sdk, client, { Key: key, Body: bytes }, absent)))
+  }
+
+  async #put(sdk: Sdk, client: S3Client, object: { Key: string; Body: Uint8Array }, absent: boolean): Promise<void> {
+    const condition = absent ? { IfNoneMatch: '*' } : {}
+    const put = new sdk.PutObjectCommand({ ...this.#whose, ...this.#encryption, ...condition, ...object })
+    tagged((await client.send(put)).ETag)
   }
 
   /** A local file, in parts where it is large. */
   async upload(key: string, path: string, size: number, { absent }: { absent: boolean }): Promise<'written' | 'exists'> {
+    const limited = this.#parts
+    if (size <= PART_BYTES)
+      return this.#do('write', key, (sdk, client) =>
+        decided(() => limited(async () => this.#put(sdk, client, { Key: key, Body: await readFile(path) }, absent))),
+      )
     await using file = await open(path)
-    if (size <= PART_BYTES) return this.put(key, await file.readFile(), { absent })
+    const to = { ...this.#whose, Key: key }
     return await this.#do('write', key, (sdk, client) =>
-      decided(() => uploadParts(sdk, client, { file, size, absent, to: { ...this.#whose, Key: key }, as: this.#encryption })),
+      decided(() => uploadParts(sdk, client, { file, size, absent, to, as: this.#encryption, limited })),
     )
   }
 

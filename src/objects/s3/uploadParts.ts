@@ -18,8 +18,8 @@ export interface Encryption {
 export const PART_BYTES = 2 ** 23
 /** There may be 10,000. */
 const MOST_PARTS = 9000
-/** Parts of one file in flight: that many are in memory. */
-const PARALLEL_PARTS = 4
+/** Parts in flight: that many are in memory. */
+export const PARALLEL_PARTS = 4
 
 interface LargeFile {
   file: FileHandle
@@ -28,10 +28,12 @@ interface LargeFile {
   absent: boolean
   to: Whose & { Key: string }
   as: Encryption
+  /** Of the parts of all files. */
+  limited: <T>(work: () => Promise<T>) => Promise<T>
 }
 
 /** All parts become one object, or none does and they are taken away, as far as the service lets. */
-export async function uploadParts(sdk: Sdk, client: S3Client, { file, size, absent, to, as }: LargeFile): Promise<void> {
+export async function uploadParts(sdk: Sdk, client: S3Client, { file, size, absent, to, as, limited }: LargeFile): Promise<void> {
   // Checksums are told of at the beginning, with each part and at the end, or nowhere.
   const isChecked = (await client.config.requestChecksumCalculation()) === 'WHEN_SUPPORTED'
   const checked = isChecked ? ({ ChecksumAlgorithm: 'CRC32' } as const) : {}
@@ -41,7 +43,7 @@ export async function uploadParts(sdk: Sdk, client: S3Client, { file, size, abse
     return { PartNumber, ETag: sent.ETag, ChecksumCRC32: sent.ChecksumCRC32 }
   }
   try {
-    const Parts = await eachPart(file, size, part)
+    const Parts = await eachPart({ file, size, limited }, part)
     const condition = absent ? { IfNoneMatch: '*' } : {}
     await client.send(new sdk.CompleteMultipartUploadCommand({ ...to, ...condition, UploadId, MultipartUpload: { Parts } }))
   } catch (error) {
@@ -52,7 +54,10 @@ export async function uploadParts(sdk: Sdk, client: S3Client, { file, size, abse
 }
 
 /** Sends some parts at a time, in their order; where one fails no other is begun, and it fails when those under way have ended. */
-async function eachPart<T>(file: FileHandle, size: number, send: (number: number, bytes: Buffer) => Promise<T>): Promise<T[]> {
+async function eachPart<T>(
+  { file, size, limited }: Pick<LargeFile, 'file' | 'size' | 'limited'>,
+  send: (number: number, bytes: Buffer) => Promise<T>,
+): Promise<T[]> {
   const partSize = Math.max(PART_BYTES, Math.ceil(size / MOST_PARTS))
   const sent: T[] = []
   let next = 0
@@ -61,9 +66,11 @@ async function eachPart<T>(file: FileHandle, size: number, send: (number: number
     while (!failed && next * partSize < size) {
       const at = next++
       try {
-        const bytes = Buffer.allocUnsafe(Math.min(partSize, size - at * partSize))
-        await fill(file, bytes, at * partSize)
-        sent[at] = await send(at + 1, bytes)
+        sent[at] = await limited(async () => {
+          const bytes = Buffer.allocUnsafe(Math.min(partSize, size - at * partSize))
+          await fill(file, bytes, at * partSize)
+          return send(at + 1, bytes)
+        })
       } catch (error) {
         failed = true
         throw error
