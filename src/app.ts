@@ -57,6 +57,7 @@ export async function createApp(flags: { store?: string }, signal: AbortSignal):
     readerOf,
     link: new Link(() => performance.now()),
     copies,
+    store: config.store.kind === 's3' && config.store.bucket === bucket ? config.store.prefix : undefined,
     room: config.scratch ?? freeBytes(scratchDir) / 2,
   }))
   const store = deltaTableStore(config.store.kind === 's3' ? probedStore(objects) : objects, {

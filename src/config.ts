@@ -102,16 +102,28 @@ interface Setting<T> {
 }
 
 const MEMBERS = ['store', 'memory', 'threads', 's3', 'cache', 'scratch']
+const S3_MEMBERS = ['region', 'endpoint', 'pathStyle', 'encryption', 'kmsKeyId', 'requesterPays']
+const SECRET = /key|secret|token|credential/i
 
-function unknownMembers(file: string, project: object): Fault[] {
-  return Object.keys(project)
-    .filter(member => !MEMBERS.includes(member))
-    .map(member => ({
-      place: `${file}: ${member}`,
-      message: 'there is no such setting',
-      hint: nearest(member, MEMBERS),
-      code: 'definition.config',
-    }))
+function unknownMembers(file: string, project: ProjectConfig): Fault[] {
+  const unknown = (of: object, known: readonly string[], within = ''): Fault[] =>
+    Object.keys(of)
+      .filter(member => !known.includes(member))
+      .map(member => ({
+        place: `${file}: ${within}${member}`,
+        message: 'there is no such setting',
+        hint:
+          within !== '' && SECRET.test(member)
+            ? 'Credentials are not written here: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE.'
+            : nearest(member, known),
+        code: 'definition.config',
+      }))
+  const { s3 } = project
+  if (s3 !== undefined && (typeof s3 !== 'object' || s3 === null))
+    return [
+      { place: `${file}: s3`, message: 'is no object of settings', hint: nearest('', S3_MEMBERS), code: 'definition.config' },
+    ]
+  return [...unknown(project, MEMBERS), ...unknown(s3 ?? {}, S3_MEMBERS, 's3.')]
 }
 
 function findUpwards(from: string): string | undefined {

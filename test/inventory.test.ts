@@ -214,13 +214,15 @@ describe.skipIf('missing' in found)(`an inventory ${'missing' in found ? `(skipp
     const faults = (uri: string, more: object) => () => definitionOf(uri, more as SourceOptions)
     expect(faults('data/*.csv', { listing: 'afterLast' })).toThrow('listing: is for objects in a bucket')
     expect(faults('data/*.csv', { inventory: 's3://b/manifest.json' })).toThrow('inventory: is for objects in a bucket')
-    expect(faults('s3://b/*.csv', { listing: 'newest' })).toThrow('listing: `newest` is no way to list')
-    expect(faults('s3://b/*.csv', { inventory: 'manifest.json' })).toThrow('inventory: `manifest.json` is no object in a bucket')
-    expect(faults('s3://b/*.csv', { inventory: 's3://b/folder/' })).toThrow('is no object in a bucket')
-    expect(faults('s3://b/*.csv', { inventory: 7 })).toThrow('is no object in a bucket')
-    expect(faults('s3://b/*.csv', { inventory: 's3://b/manifest.json', listing: 'afterLast' })).toThrow(
+    expect(faults('s3://bucket/*.csv', { listing: 'newest' })).toThrow('listing: `newest` is no way to list')
+    expect(faults('s3://bucket/*.csv', { inventory: 'manifest.json' })).toThrow(
+      'inventory: `manifest.json` is no object in a bucket',
+    )
+    expect(faults('s3://bucket/*.csv', { inventory: 's3://b/folder/' })).toThrow('is no object in a bucket')
+    expect(faults('s3://bucket/*.csv', { inventory: 7 })).toThrow('is no object in a bucket')
+    expect(faults('s3://bucket/*.csv', { inventory: 's3://b/manifest.json', listing: 'afterLast' })).toThrow(
       'takes the place of listings',
     )
-    expect(definitionOf('s3://b/*.csv', { listing: 'all' }).listing).toBe('all')
+    expect(definitionOf('s3://bucket/*.csv', { listing: 'all' }).listing).toBe('all')
   })
 })

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
+import { PutObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { Outcome } from './kit/cli.ts'
 import { documents, quern } from './kit/cli.ts'
@@ -124,12 +125,56 @@ describe.skipIf('missing' in found)(`access to a bucket ${'missing' in found ? `
     expect(code).toBe(75)
   })
 
+  it('tells what no setting is, and where credentials belong', async () => {
+    const { code, stderr } = await run(cwdWith("s3: { endpoit: 'http://127.0.0.1:1', accessKeyId: 'k' }"), {})
+    expect(stderr).toMatch(/s3\.endpoit: there is no such setting\n +Did you mean `endpoint`\?/)
+    expect(stderr).toMatch(/s3\.accessKeyId: there is no such setting\n +Credentials are not written here: set AWS_ACCESS_KEY_ID/)
+    expect(code).toBe(2)
+  })
+
+  it('tells that no region is known', async () => {
+    const { code, stderr } = await run(cwdWith(''), keys)
+    expect(stderr).toMatch(/no region is known, and no endpoint.*\n.*AWS_REGION.*AWS_ENDPOINT_URL.*\[definition\.region\]/)
+    expect(code).toBe(2)
+  })
+
+  it('tells that an access key is not known', async () => {
+    const { code, stderr } = await run(cwdWith(''), { ...keys, AWS_ACCESS_KEY_ID: 'nobody', AWS_ENDPOINT_URL: endpoint })
+    expect(stderr).toMatch(/refuses the credentials: it does not know the access key/)
+    expect(code).toBe(2)
+  })
+
   it('tells what a source in a bucket cannot be', async () => {
     const cwd = cwdWith('')
-    writeFiles(cwd, { 'transforms/o.ts': orders({ uri: 'gs://bucket/*.csv' }) })
-    const { code, stderr } = await quern(['check'], { cwd })
-    expect(stderr).toMatch(/`gs:\/\/bucket\/\*\.csv` is neither a local path nor in a bucket/)
+    const refusals: [string, RegExp][] = [
+      ['gs://bucket/*.csv', /`gs:\/\/bucket\/\*\.csv` is neither a local path nor in a bucket/],
+      ['s3:/bucket/*.csv', /`s3:\/bucket\/\*\.csv` names no bucket\n +Write `s3:\/\/bucket\/key`/],
+      ['s3://buck*/a.csv', /names no bucket/],
+    ]
+    for (const [uri, words] of refusals) {
+      writeFiles(cwd, { 'transforms/o.ts': orders({ uri }) })
+      const { code, stderr } = await quern(['check'], { cwd })
+      expect(stderr).toMatch(words)
+      expect(code).toBe(2)
+    }
+  })
+
+  it('takes nothing of the store for an input', async () => {
+    const own = await gateway.makeBucket()
+    await gateway.client().send(new PutObjectCommand({ Bucket: own, Key: 'a.csv', Body: ORDERS_CSV }))
+    const cwd = cwdWith('')
+    writeFiles(cwd, { 'transforms/o.ts': orders({ uri: `s3://${own}/**/*.{csv,parquet}` }) })
+    const env = { ...keys, AWS_ENDPOINT_URL: endpoint, QUERN_STORE: `s3://${own}` }
+    await commits(run(cwd, env))
+    const { code, stderr } = await run(cwd, env)
+    expect(stderr).toMatch(/source `orders`: s3:\/\/.*\/features\/.* is the store's own\n +Narrow the pattern/)
     expect(code).toBe(2)
+    writeFiles(cwd, { 'transforms/o.ts': orders({ uri: `s3://${own}/*.csv` }) })
+    expect((await run(cwd, env)).code).toBe(0)
+    // What is shown of it can be copied: where it is, and what it is known by.
+    const { stdout } = await quern(['show', 'orders_daily'], { cwd, env: { ...BARE, ...env } })
+    expect(stdout).toMatch(/input +s3:\/\/.*\/a\.csv .* ETag [0-9a-f]{32}\n/)
+    expect(stdout).toContain(`storage_options={"AWS_ENDPOINT_URL":"${endpoint}","AWS_ALLOW_HTTP":"true"})`)
   })
 
   it('lets doctor try each permission, and name what is missing', async () => {

@@ -1,5 +1,5 @@
 /** Objects in a bucket of a real S3 server. */
-import { writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { deltaTableStore } from '../src/delta/deltaTableStore.ts'
@@ -31,6 +31,18 @@ describe.skipIf('missing' in found)(`a bucket ${'missing' in found ? `(skipped: 
       }),
     false,
   )
+
+  it('gives one local file of an object, however often it is asked for', async () => {
+    const store = storeAt(line, bucket)
+    await store.put('one', Buffer.from('first'))
+    const path = await store.localPath('one')
+    expect(await store.localPath('one')).toBe(path)
+    // Whoever has taken it away gets another.
+    rmSync(path)
+    expect(readFileSync(await store.localPath('one'), 'utf8')).toBe('first')
+    await store.put('one', Buffer.from('second'))
+    expect(readFileSync(await store.localPath('one'), 'utf8')).toBe('second')
+  })
 
   it('takes and gives files of many parts', async () => {
     const store = storeAt(line, bucket)

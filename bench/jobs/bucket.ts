@@ -177,7 +177,14 @@ function sourceOver(endpoint: string, { accessKeyId, secretAccessKey }: Gateway,
     s3ObjectReader(new S3Bucket({ bucket: of, settings: { endpoint }, owner: 'source', credentials }))
   const copies = cachedCopies({ scratchDir: FOLDER, cacheDir: FOLDER, limit: 0, start: '', now: () => performance.now() })
   const link = new Link(() => performance.now())
-  return bucketSource(definition, { reader: readerOf(BUCKET), readerOf, copies, link, room: Number.POSITIVE_INFINITY })
+  return bucketSource(definition, {
+    reader: readerOf(BUCKET),
+    readerOf,
+    copies,
+    link,
+    room: Number.POSITIVE_INFINITY,
+    store: undefined,
+  })
 }
 
 async function inParallel(count: number, work: (at: number) => Promise<unknown>): Promise<void> {

@@ -27,7 +27,13 @@ export function resolveSource(
   if (!isName(options.name)) fault('name', `\`${shown(options.name)}\` is no name`, nameHint(options.name))
   if (typeof options.uri !== 'string' || options.uri === '')
     fault('uri', 'is missing', "Write a path or pattern, such as 'data/*.parquet'.")
-  else if (/^s3:\/\/[^/*?[{]+(\/|$)/.test(options.uri)) checkExtension(options.uri, fault)
+  else if (/^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/|$)/.test(options.uri)) checkExtension(options.uri, fault)
+  else if (/^s3:/i.test(options.uri))
+    fault(
+      'uri',
+      `\`${options.uri}\` names no bucket`,
+      'Write `s3://bucket/key`, the bucket of 3 to 63 lower-case letters, digits, dots and hyphens, without stars.',
+    )
   else if (/^[a-z][a-z0-9+.-]*:\/\//.test(options.uri))
     fault('uri', `\`${options.uri}\` is neither a local path nor in a bucket`, 'Write a path, or `s3://bucket/key`.')
   else checkExtension(options.uri, fault)

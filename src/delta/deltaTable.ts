@@ -125,6 +125,8 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
         throw error
       })
       const conflict = async (latest: number): Promise<CommitOutcome> => {
+        // A plan is made anew, and its files with it.
+        if (change.isolation === 'plan') return { outcome: 'conflict', latest, files: [] }
         const again = files.map(async ({ name, staged }) => ({ ...staged, localPath: await objects.localPath(keyOf(name)) }))
         return { outcome: 'conflict', latest, files: await Promise.all(again) }
       }
@@ -258,10 +260,11 @@ async function moveIn(
   staged: readonly StagedFile[],
   put: string[],
 ): Promise<MovedFile[]> {
-  const moved: MovedFile[] = []
-  const files = [...staged]
+  const moved: (MovedFile & { at: number })[] = []
+  const files = [...staged.entries()]
   const mover = async (): Promise<void> => {
-    for (let file = files.shift(); file; file = files.shift()) {
+    for (let next = files.shift(); next; next = files.shift()) {
+      const [at, file] = next
       if (file.rows === 0) {
         await unlink(file.localPath)
         continue
@@ -274,13 +277,13 @@ async function moveIn(
         files.length = 0
         throw error
       }
-      moved.push({ name, staged: file })
+      moved.push({ name, staged: file, at })
     }
   }
   // Where one has failed no other file sets out, and those under way end: what was put is to be taken away then.
   const results = await Promise.allSettled(Array.from({ length: MOVERS }, mover))
   for (const result of results) if (result.status === 'rejected') throw result.reason
-  return moved.sort((a, b) => staged.indexOf(a.staged) - staged.indexOf(b.staged))
+  return moved.sort((a, b) => a.at - b.at)
 }
 
 /** A change that only appends may follow any other, unless its transactions have moved or the schema has changed. */

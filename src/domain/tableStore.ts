@@ -87,7 +87,7 @@ export interface TableChange {
   isolation: 'plan' | 'append'
 }
 
-/** Of a conflict also the files of the change, where they can be taken up from again. */
+/** Of a conflict under 'append' also the files of the change, where they can be taken up from again. */
 export type CommitOutcome =
   | { outcome: 'committed'; version: number }
   | { outcome: 'conflict'; latest: number; files: StagedFile[] }

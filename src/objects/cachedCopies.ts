@@ -45,7 +45,7 @@ export function cachedCopies({ scratchDir, cacheDir, limit, start, now }: CacheO
     try {
       await write(own)
       // Not by the thread pool, here and below: the way there takes longer than these calls do.
-      const { size } = statSync(own)
+      const size = bytesOf(statSync(own))
       if (size <= limit * (1 - KEPT) && (await isUsable())) await keep(own, size, entry)
       return own
     } catch (error) {
@@ -122,13 +122,16 @@ async function prepared(cacheDir: string): Promise<boolean> {
   }
 }
 
+/** What a file takes of the disk: small ones take more than they hold. */
+const bytesOf = ({ size, blocks }: { size: number; blocks: number }): number => Math.max(size, blocks * 512)
+
 /** Takes away what was used longest ago, if there is more than may be. */
 async function trim(cacheDir: string, limit: number): Promise<void> {
   const entries: { path: string; size: number; usedAt: number }[] = []
   for (const name of await readdir(cacheDir).catch(() => [])) {
     const path = join(cacheDir, name)
     const found = await stat(path).catch(() => undefined)
-    if (found) entries.push({ path, size: found.size, usedAt: found.mtimeMs })
+    if (found) entries.push({ path, size: bytesOf(found), usedAt: found.mtimeMs })
   }
   entries.sort((a, b) => a.usedAt - b.usedAt)
   let held = entries.reduce((sum, { size }) => sum + size, 0)

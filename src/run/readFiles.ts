@@ -1,4 +1,5 @@
 /** Files read by the engine: all at once where they lie, or as many at a time as there is room for where they have to be brought. */
+import { rm } from 'node:fs/promises'
 import type { Engine, Reading, ReadOptions, ReadResult, StaleRange } from '../domain/engine.ts'
 import { exceeds } from '../domain/engine.ts'
 import { REJECTED_COLUMNS, type StagedRejects } from '../domain/rejectedRows.ts'
@@ -54,6 +55,9 @@ async function joined(
   const sum = (of: (result: FilesResult) => number): number => results.reduce((total, result) => total + of(result), 0)
   const counts = { rowsRead: sum(({ rowsRead }) => rowsRead), rowsRejected: sum(({ rowsRejected }) => rowsRejected) }
   const isKept = keep && !exceeds(counts, maxRejected)
+  const parts = results.flatMap(({ tiles }) => tiles ?? [])
+  const tiles = isKept ? await engine.mergeTiles(set, parts) : undefined
+  for (const path of parts.flatMap(part => Object.values(part.parts))) await rm(path, { force: true })
   const known = results.flatMap(({ knownThrough }) => (knownThrough === undefined ? [] : [knownThrough]))
   return {
     ...counts,
@@ -61,12 +65,7 @@ async function joined(
       engine,
       results.flatMap(({ rejects }) => rejects ?? []),
     ),
-    tiles: isKept
-      ? await engine.mergeTiles(
-          set,
-          results.map(({ tiles }) => tiles!),
-        )
-      : undefined,
+    tiles,
     spans: results.flatMap(({ spans }) => spans),
     knownThrough: known.length > 0 ? known.reduce((a, b) => (a > b ? a : b)) : undefined,
     touched: joinedRanges(results.flatMap(({ touched }) => touched)),
@@ -74,13 +73,19 @@ async function joined(
   }
 }
 
+const MOST_REASONS = 10_000
+
 async function joinedRejects(engine: Engine, parts: readonly StagedRejects[]): Promise<StagedRejects | undefined> {
   if (parts.length === 0) return undefined
   const files = parts.flatMap(part => part.files)
   const reasons = new Map<string, number>()
   const query = { paths: files.map(({ localPath }) => localPath), columns: REJECTED_COLUMNS, select: ['reason'] }
   for await (const { columns } of engine.query(query))
-    for (const reason of columns[0]!) reasons.set(String(reason), (reasons.get(String(reason)) ?? 0) + 1)
+    for (const reason of columns[0]!) {
+      const before = reasons.get(String(reason))
+      // A reason of its own for each row is no common one.
+      if (before !== undefined || reasons.size < MOST_REASONS) reasons.set(String(reason), (before ?? 0) + 1)
+    }
   const [commonest] = [...reasons].sort((a, b) => b[1] - a[1])
   return {
     files,

@@ -62,7 +62,8 @@ export async function runFeatureSet(set: FeatureSet, parts: Parts, options: RunO
     // What another run has computed from everything while this one was at it need not be computed again.
     const full = options.full && (attempt === 0 || !(await wasRebuiltSince(set, parts, begun)))
     const result = await attemptRun(set, parts, { ...options, full }, anew).catch(error => {
-      if (!(error instanceof ChangedObjectError)) throw error
+      // The last one says which object does not come to rest.
+      if (!(error instanceof ChangedObjectError) || attempt === ATTEMPTS - 1) throw error
       anew = true
       parts.trace(`${set.name}: ${error.message}`)
       return undefined

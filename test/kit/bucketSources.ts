@@ -28,7 +28,7 @@ export function accessAt(
   { copies = copiesIn(), link = new Link(() => performance.now()) }: AccessOptions = {},
 ): BucketAccess {
   const readerOf = (of: string): BucketAccess['reader'] => s3ObjectReader(bucketAt(line, of, { owner: 'source' }))
-  return { reader: readerOf(bucket), readerOf, link, copies, room: Number.POSITIVE_INFINITY }
+  return { reader: readerOf(bucket), readerOf, link, copies, room: Number.POSITIVE_INFINITY, store: undefined }
 }
 
 export type SourceOptions = Partial<Omit<ObjectsOptions<RowObject>, 'uri' | 'eventTime'>> & { eventTime?: unknown }

@@ -11,8 +11,12 @@ import { errorText } from '../errorText.ts'
 import { resultText } from '../expectationText.ts'
 import { bytes, counted, note, number, printJson, printLine, strong, tableText } from '../output.ts'
 
+/** An object is known by its ETag, a file by what its bytes hash to. */
+const hashText = (hash: string): string =>
+  hash.startsWith('s3:') ? `ETag ${hash.slice(3, hash.lastIndexOf(':'))}` : `sha256 ${hash.slice(0, 12)}`
+
 export async function show({ app: build, args, flags }: CommandContext): Promise<number> {
-  const { store } = await build()
+  const { store, config } = await build()
   const { name, table, snapshot } = await resolveRef(store, args[0]!)
   const lineage = lineageOf(snapshot.lineage)
   // The rest of the version is to be seen all the same.
@@ -54,13 +58,16 @@ export async function show({ app: build, args, flags }: CommandContext): Promise
       `  computed   by quern ${versions.quern} with ${versions.engine} on Node ${versions.node}${code ? `, code ${code}` : ''}`,
     )
     for (const input of inputs?.slice(0, 10) ?? [])
-      printLine(`  input      ${input.path}  ${bytes(input.size)}  sha256 ${input.hash.slice(0, 12)}`)
+      printLine(`  input      ${input.path}  ${bytes(input.size)}  ${hashText(input.hash)}`)
     if (inputs && inputs.length > 10) printLine(`  input      and ${number(inputs.length - 10)} more`)
   }
   printLine('')
   const columns = snapshot.columns.map(({ name: column, type, comment }) => [column, typeName(type), comment ?? ''])
   printLine(tableText(['column', 'type', 'what'], columns, new Set()))
   printLine('')
-  printLine(`python: import polars as pl; pl.read_delta(${JSON.stringify(table.uri)}, version=${snapshot.version})`)
+  const { endpoint } = config.s3
+  const options = { AWS_ENDPOINT_URL: endpoint, ...(endpoint?.startsWith('http:') ? { AWS_ALLOW_HTTP: 'true' } : {}) }
+  const reached = endpoint !== undefined && config.store.kind === 's3' ? `, storage_options=${JSON.stringify(options)}` : ''
+  printLine(`python: import polars as pl; pl.read_delta(${JSON.stringify(table.uri)}, version=${snapshot.version}${reached})`)
   return EXIT.done
 }

@@ -1,4 +1,6 @@
 /** `quern vacuum`: lists what no version needs that is kept, and deletes it with `--apply`. */
+import { randomUUID } from 'node:crypto'
+import type { App } from '../../app.ts'
 import { DefinitionError, EXIT } from '../../domain/errors.ts'
 import type { TableStore } from '../../domain/tableStore.ts'
 import { parseDuration } from '../../domain/time.ts'
@@ -16,9 +18,11 @@ export async function vacuum({ app: build, args, flags }: CommandContext): Promi
   if (retain === undefined) {
     throw new DefinitionError('definition.retain', `--retain: \`${text}\` is no duration`, { hint: 'Write one such as 30d.' })
   }
-  const { store, now, signal } = await build()
+  const app = await build()
+  const { store, now, signal } = app
   const name = await requireName(store, args[0]!)
   const options = { retain, now: now(), signal }
+  if (flags.apply && app.config.store.kind === 's3') await requireClock(app)
   const plan = await planVacuum(store, name, options)
   if (plan.from === undefined) await requireRemains(store, name)
   const objects = flags.apply ? await applyVacuum(store, name, plan, options) : plan.objects
@@ -31,6 +35,26 @@ export async function vacuum({ app: build, args, flags }: CommandContext): Promi
     `${name}: ${counted(objects.length, 'object')}, ${size}, ${flags.apply ? 'deleted' : 'can be deleted with --apply'}; ${await keptText(store, name, plan)}`,
   )
   return EXIT.done
+}
+
+/** Milliseconds by which two clocks may differ. */
+const CLOCKS = 3_600_000
+
+/** Ages are told by this machine's clock and by the store's: by a wrong one, what a run has just written is old enough to go. */
+async function requireClock({ objects, now }: App): Promise<void> {
+  const key = `_quern/clock-${randomUUID()}`
+  await objects.put(key, new Uint8Array())
+  const [entry] = await Array.fromAsync(objects.list(key))
+  await objects.delete(key)
+  const apart = Number(now() / 1000n) - entry!.modifiedAt
+  if (Math.abs(apart) < CLOCKS) return
+  throw new DefinitionError(
+    'definition.clock',
+    `the clock of this machine and that of ${objects.uri} are ${Math.round(Math.abs(apart) / CLOCKS)} h apart: what is old cannot be told`,
+    {
+      hint: 'Set the clock, and run again. Nothing was deleted.',
+    },
+  )
 }
 
 async function keptText(store: TableStore, name: string, { from, also }: VacuumPlan): Promise<string> {

@@ -137,8 +137,10 @@ function missingColumn(field: Field, group: FileGroup, where: string): DataError
   const [only] = names
   const delimiter = names.length === 1 ? [';', '\t', '|', ','].find(sign => only!.includes(sign)) : undefined
   const alike = nearest(field.name, names)
-  const hint =
-    delimiter !== undefined
+  const isHeaderless = group.files[0]?.format === 'csv' && names.some(name => /^-?\d[\d.]*$|^\d{4}-\d\d-\d\d/.test(name))
+  const hint = isHeaderless
+    ? 'Its first line looks like a row: declare csv: { header: false }; its columns are then called column0, column1, ...'
+    : delimiter !== undefined
       ? `Its fields seem to be separated by ${JSON.stringify(delimiter)}: declare csv: { delimiter: ${JSON.stringify(delimiter)} }.`
       : alike.startsWith('Did you mean')
         ? `${alike} Names are case-sensitive, and the schema's must be the file's.`
@@ -215,9 +217,10 @@ export function refusedSql(request: ScanRequest, decoded: DecodedGroup, file: Lo
   }
 }
 
-/** Of files that were brought here the columns of the schema: whether others came along is by chance. */
+/** Of Parquet that was brought here the columns of the schema: whether others came along is by chance. */
 function rawColumns({ source: { schema } }: ScanRequest, { files, columns }: FileGroup): [string, PhysicalColumn][] {
-  const isPart = schema.extra.kind === 'ignored' && files.some(({ localPath }) => localPath !== undefined)
+  const isPart =
+    schema.extra.kind === 'ignored' && files.some(({ format, localPath }) => format === 'parquet' && localPath !== undefined)
   return [...columns].filter(([name]) => !isPart || schema.fields.some(field => field.name === name))
 }
 

@@ -10,7 +10,7 @@ import type { Patience } from './client.ts'
 import { PARALLEL, s3Client, USUAL_PATIENCE } from './client.ts'
 import { decided, pause } from './decided.ts'
 import type { Doing, Place } from './errors.ts'
-import { isMissing, isNamedMissing, isPrecondition, NotS3Error, s3Error, statusOf } from './errors.ts'
+import { isMissing, isNamedMissing, isOfCredentials, isPrecondition, NotS3Error, s3Error, statusOf } from './errors.ts'
 import { BadBodyError } from './lineErrors.ts'
 import type { Encryption, Sdk, Whose } from './uploadParts.ts'
 import { PARALLEL_PARTS, PART_BYTES, uploadParts } from './uploadParts.ts'
@@ -165,10 +165,14 @@ export class S3Bucket {
     if (!this.#there) throw Object.assign(new Error('no such bucket'), { name: 'NoSuchBucket' })
   }
 
+  /** By a request whose answer has room for the reason: credentials that are not known are raised. */
   #hasBucket(sdk: Sdk, client: S3Client): Promise<boolean> {
-    return client.send(new sdk.HeadBucketCommand({ Bucket: this.#options.bucket })).then(
+    return client.send(new sdk.ListObjectsV2Command({ ...this.#whose, MaxKeys: 1 })).then(
       () => true,
-      error => statusOf(error) !== 404,
+      error => {
+        if (isOfCredentials(error)) throw error
+        return statusOf(error) !== 404
+      },
     )
   }
 

@@ -48,12 +48,16 @@ const DEEDS: Record<Doing, { done: string; permission: string }> = {
 const KEYS = 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or the role of the machine.'
 const CREDENTIALS: Record<string, string> = {
   InvalidAccessKeyId: 'it does not know the access key',
+  // versitygw's own.
+  XAdminUserNotFound: 'it does not know the access key',
   SignatureDoesNotMatch: 'the secret key is not that of the access key',
   InvalidToken: 'the session token is not valid',
   InvalidSecurity: 'they are not valid',
   ExpiredToken: 'the session token has expired',
   ExpiredTokenException: 'the session token has expired',
 }
+export const isOfCredentials = ({ name }: Error): boolean => Object.hasOwn(CREDENTIALS, name)
+
 /** What the SDK finds out by itself, before any request. */
 const NO_CREDENTIALS = new Set(['CredentialsProviderError', 'TokenProviderError'])
 
@@ -70,6 +74,9 @@ const PASSING = new Set([408, 409, 429])
 /** The error of a run for one of the service, or that itself where it can be nothing but a defect. */
 export function s3Error(place: Place, doing: Doing, error: unknown): unknown {
   if (error instanceof QuernError || !(error instanceof Error) || error.name === 'AbortError') return error
+  // The SDK tells so of addresses, and of what was set up; all others of their kind are defects.
+  if (DEFECTS.some(kind => error instanceof kind) && (error as ServiceError).$metadata === undefined) return error
+  if (/^Region (is missing|not accepted)/.test(error.message)) return noRegion(error)
   const { uri, bucket, endpoint, owner } = place
   const { name } = error as ServiceError
   const status = statusOf(error)
@@ -87,7 +94,7 @@ export function s3Error(place: Place, doing: Doing, error: unknown): unknown {
       `\`${bucket}\` can be no bucket's name`,
       'Names are of 3 to 63 lower-case letters, digits, dots and hyphens.',
     )
-  const refused = Object.hasOwn(CREDENTIALS, name) ? CREDENTIALS[name] : undefined
+  const refused = isOfCredentials(error) ? CREDENTIALS[name] : undefined
   if (refused !== undefined) return wrong('credentials', `${endpoint} refuses the credentials: ${refused}`, KEYS)
   if (NO_CREDENTIALS.has(name))
     return wrong('credentials', `there are no credentials for ${uri}: ${error.message.split('\n')[0]}`, KEYS)
@@ -129,6 +136,14 @@ export function s3Error(place: Place, doing: Doing, error: unknown): unknown {
     cause: error,
   })
 }
+
+const DEFECTS = [TypeError, RangeError, ReferenceError, SyntaxError]
+
+const noRegion = (cause: unknown): DefinitionError =>
+  new DefinitionError('definition.region', 'no region is known, and no endpoint, or what is set is none', {
+    hint: 'Set AWS_REGION to the region of the bucket; for a service other than AWS set AWS_ENDPOINT_URL, or s3.endpoint in quern.config.ts.',
+    cause,
+  })
 
 /** What the service says, where it says anything: of what it cannot read the SDK has words of its own. */
 function said({ name, message }: Error): string {

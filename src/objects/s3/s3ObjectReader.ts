@@ -64,7 +64,7 @@ export function s3ObjectReader(bucket: S3Bucket): ObjectReader {
       return { versionId }
     },
 
-    bytes: (object, range, signal) => limited(() => rangeBytes(bucket, object, range, signal)),
+    bytes: (object, range, signal) => rangeBytes(bucket, object, range, signal),
   }
 }
 

@@ -1,4 +1,5 @@
 /** Objects in a bucket. */
+import { existsSync } from 'node:fs'
 import { rm, stat, unlink } from 'node:fs/promises'
 import { DataError, DefinitionError } from '../../domain/errors.ts'
 import type { LocalCopies } from '../../domain/localCopies.ts'
@@ -20,6 +21,9 @@ export function s3ObjectStore(bucket: S3Bucket, prefix: string, copies: LocalCop
   const reader: ObjectReader = s3ObjectReader(bucket)
   const limited = limiter(COPIED)
 
+  /** Where the copies are that were asked for: whoever asks again gets the same one, for as long as it is there. */
+  const made = new Map<string, string>()
+
   /** A local file of the object as it is now. */
   const local = async (key: string): Promise<string> => {
     for (let attempt = 1; ; attempt++) {
@@ -31,8 +35,13 @@ export function s3ObjectStore(bucket: S3Bucket, prefix: string, copies: LocalCop
       const { size, etag } = found
       const fetch = async (path: string): Promise<void> =>
         void (await reader.read({ key, etag, size }, [{ from: 0, to: size, at: 0 }], path, new AbortController().signal))
+      const id = JSON.stringify([bucket.service, bucket.uriOf(key), etag, size])
+      const before = made.get(id)
+      if (before !== undefined && existsSync(before)) return before
       try {
-        return await copies.get(JSON.stringify([bucket.service, bucket.uriOf(key), etag, size]), fetch)
+        const path = await copies.get(id, fetch)
+        made.set(id, path)
+        return path
       } catch (error) {
         // Another has renewed it meanwhile.
         if (!(error instanceof ChangedObjectError) || attempt === ATTEMPTS) throw error

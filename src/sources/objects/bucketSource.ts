@@ -1,5 +1,5 @@
 /** Objects in a bucket as a source: found by listing, pinned by what the listing says of their content. */
-import { DataError } from '../../domain/errors.ts'
+import { DataError, DefinitionError } from '../../domain/errors.ts'
 import type { ListedObject } from '../../domain/objectReader.ts'
 import { ChangedObjectError } from '../../domain/objectReader.ts'
 import type { ObjectsSource, PinnedFile, PinnedInputs, Source } from '../../domain/source.ts'
@@ -38,6 +38,12 @@ export function bucketSource(definition: ObjectsSource, access: BucketAccess): S
         throw new DataError('data.no-match', `source \`${definition.name}\`: ${definition.uri} matches no object`, {
           hint: 'Check bucket and key. Declare `allowEmpty: true` where nothing is fine.',
         })
+      const own = access.store
+      const within = own === undefined ? undefined : files.find(({ path }) => isOfStore(path.slice(bucketUri.length), own))
+      if (within)
+        throw new DefinitionError('definition.source', `source \`${definition.name}\`: ${within.path} is the store's own`, {
+          hint: 'Narrow the pattern, or keep the store under another prefix.',
+        })
       files.sort((a, b) => compare(a.hash, b.hash) || compare(a.path, b.path))
       return { source: definition.name, files }
     },
@@ -55,6 +61,10 @@ export function bucketSource(definition: ObjectsSource, access: BucketAccess): S
     changedSince: async () => [],
   }
 }
+
+/** What a store keeps below its prefix; the folder of a bucket that has it may have others. */
+const isOfStore = (key: string, prefix: string): boolean =>
+  key.startsWith(prefix) && /^(features|archive|rejected|replayed|datasets|_quern)\//.test(key.slice(prefix.length))
 
 const outdated = ({ name, inventory }: ObjectsSource, cause: ChangedObjectError): DataError =>
   new DataError(

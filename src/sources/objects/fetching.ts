@@ -13,6 +13,8 @@ export interface BucketAccess {
   copies: LocalCopies
   /** Bytes that may be on this machine at a time. */
   room: number
+  /** Below which the store keeps its own in this bucket; undefined where it is elsewhere. */
+  store: string | undefined
 }
 
 export interface Fetching extends BucketAccess, OpenOptions {

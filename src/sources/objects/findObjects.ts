@@ -1,4 +1,5 @@
 /** The objects of a bucket that a source means, as they are now. */
+import { DataError } from '../../domain/errors.ts'
 import type { ListedObject } from '../../domain/objectReader.ts'
 import type { PinnedFile } from '../../domain/source.ts'
 import type { WantedKeys } from './wantedKeys.ts'
@@ -15,6 +16,10 @@ export async function findObjects(
     const { key, etag, size, modifiedAt } = object
     const file = wanted.fileAt(key)
     if (!file) continue
+    if (isUntold(key))
+      throw new DataError('data.key', `${JSON.stringify(uriOf(key))}: no listing can tell a key with such characters`, {
+        hint: 'Give the object another key, or narrow the pattern. Nothing was committed.',
+      })
     const pinned: PinnedFile = {
       path: flat(uriOf(key)),
       hash: flat(`s3:${etag}:${size}`),
@@ -27,6 +32,9 @@ export async function findObjects(
   }
   return files
 }
+
+/** Whether a key has characters that XML has no way to write, or was told with others in their place. */
+const isUntold = (key: string): boolean => /[\ufffd-\uffff]|(?![\t\n\r\u007f-\u009f])\p{Cc}/u.test(key)
 
 /** A text of its own: one that was put together or cut out keeps the texts alive that it was made of, a page of a listing among them. */
 const flat = (text: string): string => Buffer.from(text).toString()

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
+import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import type { ListedObject, ObjectReader } from '../../domain/objectReader.ts'
 import { ChangedObjectError } from '../../domain/objectReader.ts'
@@ -97,8 +98,6 @@ async function md5Of(path: string): Promise<string> {
 }
 
 function unzipped(path: string): AsyncIterable<Buffer> {
-  const source = createReadStream(path)
-  const gunzip = createGunzip()
-  source.on('error', error => gunzip.destroy(error))
-  return source.pipe(gunzip)
+  // What fails is raised to who reads, and who stops early closes both.
+  return pipeline(createReadStream(path), createGunzip(), () => undefined)
 }

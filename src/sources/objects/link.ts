@@ -37,6 +37,8 @@ export class Link {
     const begin = this.#now()
     const answer = await fetch()
     const seconds = (this.#now() - begin) / 1000
+    // One look that took long is no line that is slow.
+    this.#latency = Math.min(this.#latency, seconds)
     if (bytes >= TELLING && seconds > this.#latency)
       this.#bytesPerSecond += WEIGHT * (bytes / (seconds - this.#latency) - this.#bytesPerSecond)
     return answer
