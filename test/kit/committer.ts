@@ -19,7 +19,10 @@ const table = deltaTableStore(objects, {
   writeCheckpoint: checkpointWriter(scratch),
 }).table('t')
 
-for (;;) {
+/** A line that breaks is borne, a server that is gone is not. */
+const MOST_FAILURES = 50
+
+for (let failures = 0; failures < MOST_FAILURES; ) {
   try {
     const base = await table.snapshot('latest')
     const done = Number(base?.transactions.get(name) ?? 0n)
@@ -37,8 +40,10 @@ for (;;) {
       lineage: {},
       isolation: base ? 'append' : 'plan',
     })
+    failures = 0
   } catch (error) {
     // What the line does is told by the table.
     if (!(error instanceof TransientError)) throw error
+    failures++
   }
 }
