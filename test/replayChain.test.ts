@@ -92,6 +92,10 @@ describe('a chain of runs and replays', () => {
         await replayRejected([set], parts, QUIET)
         day += 20
         await parts.run(set, { until: midnight(day) })
+        // Refused before any version had read its file, and accepted by the first that did, by a function that had changed meanwhile:
+        // of such a row nobody knows. It may be marked once for nothing, and its file read again.
+        await replayRejected([set], parts, QUIET)
+        await parts.run(set, { until: midnight(day) })
         expect((await replayRejected([set], parts, QUIET)).files).toEqual([])
         expect(await parts.run(set, { until: midnight(day) })).toMatchObject({ outcome: 'unchanged' })
         const anew = inProcess(scratch('anew'))

@@ -9,11 +9,7 @@ import { storeAt } from './kit/buckets.ts'
 import { startMinio } from './kit/minio.ts'
 import { scratch } from './kit/scratch.ts'
 
-// Not a part of the tests that a build server runs.
-const isWanted = process.env.QUERN_SOAK !== undefined
-
-describe.runIf(isWanted)('MinIO', async () => {
-  if (!isWanted) return
+describe('MinIO', async () => {
   const minio = await startMinio()
   afterAll(() => minio.stop())
 
