@@ -8,6 +8,7 @@ import type { Fault } from './domain/errors.ts'
 import { DefinitionError, FaultsError } from './domain/errors.ts'
 import { nearest } from './domain/nearest.ts'
 import type { S3Access, StorePlace } from './domain/storePlace.ts'
+import { BUCKET_NAME, BUCKET_WORDS } from './domain/storePlace.ts'
 import { importProjectFile } from './projectFiles.ts'
 
 export interface Config {
@@ -156,10 +157,8 @@ function storePlace(uri: string, projectDir: string): StorePlace {
   if (uri.startsWith('file://')) return { kind: 'folder', path: pathOf(uri) }
   if (uri.startsWith('s3:')) {
     const match = /^s3:\/\/([^/]+)(?:\/(.*?))?\/*$/.exec(uri)
-    if (!match || !/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(match[1]!))
-      throw new Error(
-        'a bucket and a prefix: write `s3://bucket/prefix`, the bucket of 3 to 63 lower-case letters, digits, dots and hyphens',
-      )
+    if (!match || !BUCKET_NAME.test(match[1]!))
+      throw new Error(`a bucket and a prefix: write \`s3://bucket/prefix\`, the bucket ${BUCKET_WORDS}`)
     // A path to some services and readers, which make another one of it.
     if (match[2]?.split('/').some(name => name === '' || name === '.' || name === '..'))
       throw new Error('a prefix that means the same everywhere: leave out `//`, `.` and `..`')

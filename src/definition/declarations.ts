@@ -1,6 +1,7 @@
 /** What a transform file exports. Nothing is checked here: `resolveFeatureSet` reports all faults at once. */
 import type { z } from 'zod'
 import type { CsvDialect } from '../domain/source.ts'
+import type { S3Access } from '../domain/storePlace.ts'
 import type { DurationText, FeatureDeclaration } from './aggregations.ts'
 import { Condition, Operand } from './columns.ts'
 import type { ExpectationDeclaration } from './expectations.ts'
@@ -154,19 +155,7 @@ export interface ProjectConfig {
   /** How much of a bucket's objects may be on the local disk while they are read. Default: half of what is free there. */
   scratch?: string
   /** How buckets are reached, beside what the AWS environment variables and profiles say. */
-  s3?: {
-    region?: string
-    /** The address of a service other than AWS. */
-    endpoint?: string
-    /** Bucket names in the path instead of the host. Default: where there is an endpoint. */
-    pathStyle?: boolean
-    /** How new objects are encrypted. Default: as the bucket says. */
-    encryption?: 'AES256' | 'aws:kms'
-    /** The key of 'aws:kms'. */
-    kmsKeyId?: string
-    /** Requests are paid for by whoever makes them. */
-    requesterPays?: boolean
-  }
+  s3?: Omit<S3Access, 'caBundle'>
 }
 
 export function defineConfig(config: ProjectConfig): ProjectConfig {

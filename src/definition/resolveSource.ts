@@ -3,6 +3,7 @@
 import { nearest } from '../domain/nearest.ts'
 import type { Field, RowSchema } from '../domain/schema.ts'
 import type { CsvDialect, EventTime, ObjectsSource } from '../domain/source.ts'
+import { BUCKET_NAME, BUCKET_WORDS } from '../domain/storePlace.ts'
 import { readSchema } from '../validation/readSchema.ts'
 import type { RowObject, SourceDeclaration } from './declarations.ts'
 import { isName, nameHint, shown, unknownOptions } from './options.ts'
@@ -27,13 +28,9 @@ export function resolveSource(
   if (!isName(options.name)) fault('name', `\`${shown(options.name)}\` is no name`, nameHint(options.name))
   if (typeof options.uri !== 'string' || options.uri === '')
     fault('uri', 'is missing', "Write a path or pattern, such as 'data/*.parquet'.")
-  else if (/^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/|$)/.test(options.uri)) checkExtension(options.uri, fault)
+  else if (BUCKET_NAME.test(/^s3:\/\/([^/]*)/.exec(options.uri)?.[1] ?? '')) checkExtension(options.uri, fault)
   else if (/^s3:/i.test(options.uri))
-    fault(
-      'uri',
-      `\`${options.uri}\` names no bucket`,
-      'Write `s3://bucket/key`, the bucket of 3 to 63 lower-case letters, digits, dots and hyphens, without stars.',
-    )
+    fault('uri', `\`${options.uri}\` names no bucket`, `Write \`s3://bucket/key\`, the bucket ${BUCKET_WORDS}, without stars.`)
   else if (/^[a-z][a-z0-9+.-]*:\/\//.test(options.uri))
     fault('uri', `\`${options.uri}\` is neither a local path nor in a bucket`, 'Write a path, or `s3://bucket/key`.')
   else checkExtension(options.uri, fault)

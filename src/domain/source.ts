@@ -69,6 +69,13 @@ export interface PinnedFile {
   replays?: number
 }
 
+/** What names the bytes of an object in a bucket. */
+export const hashOf = ({ etag, size }: { etag: string; size: number }): string => `s3:${etag}:${size}`
+
+/** The ETag in such a name; undefined in the hash of a file's bytes. */
+export const etagIn = (hash: string): string | undefined =>
+  hash.startsWith('s3:') ? hash.slice('s3:'.length, hash.lastIndexOf(':')) : undefined
+
 /** A pinned file where the engine can read it. */
 export interface LocalFile extends PinnedFile {
   /** Absent: at `path`. It may be a part of the file that has all that the schema asks for. */

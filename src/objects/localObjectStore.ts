@@ -1,6 +1,7 @@
 /** Objects as files below a folder. */
 import { link, readdir, readFile, rename, rmdir, stat, unlink, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { byKey } from '../domain/keyOrder.ts'
 import type { ObjectEntry, ObjectStore } from '../domain/objectStore.ts'
 import { codeOf, isMissing, storeError } from './fileErrors.ts'
 import {
@@ -84,9 +85,9 @@ export function localObjectStore(root: string): ObjectStore {
       const keys = await keysBelow(
         root,
         folderOf(prefix),
-        key => (startAfter === undefined || utf8Order(key, startAfter) > 0) && key.startsWith(prefix) && !isUnfinished(key),
+        key => (startAfter === undefined || byKey(key, startAfter) > 0) && key.startsWith(prefix) && !isUnfinished(key),
       )
-      yield* entriesOf(keys.sort(utf8Order))
+      yield* entriesOf(keys.sort(byKey))
     },
 
     async *unfinished(prefix) {
@@ -105,7 +106,7 @@ export function localObjectStore(root: string): ObjectStore {
       return entries
         .filter((_, at) => are[at])
         .map(({ name }) => name)
-        .sort(utf8Order)
+        .sort(byKey)
     },
 
     putFile: (key, from) =>
@@ -214,9 +215,3 @@ async function linkedFolder(root: string, key: string): Promise<string | undefin
     throw storeError(root, 'read', error)
   }
 }
-
-/** Where no surrogate pair can meet another character, code units are in the order of UTF-8. */
-const utf8Order = (a: string, b: string): number =>
-  HIGH.test(a) || HIGH.test(b) ? Buffer.compare(Buffer.from(a), Buffer.from(b)) : a < b ? -1 : a > b ? 1 : 0
-
-const HIGH = /[\ud800-\uffff]/

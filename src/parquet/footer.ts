@@ -51,7 +51,7 @@ export function parseFooter(bytes: Uint8Array): Footer {
   return { fields, bytes: bytes.length, ...schemaOf(fields) }
 }
 
-export const columnNames = (footer: Footer): string[] => footer.columns.map(({ name }) => name)
+export const columnNames = ({ columns }: Pick<Footer, 'columns'>): string[] => columns.map(({ name }) => name)
 
 export const rowCount = ({ fields }: Footer): number =>
   required(integerOf(fields, FILE.rows, 'the number of rows'), 'the number of rows')

@@ -3,6 +3,7 @@
 import { typeName } from '../../domain/columnType.ts'
 import { DataError, EXIT } from '../../domain/errors.ts'
 import { lineageOf } from '../../domain/lineage.ts'
+import { etagIn } from '../../domain/source.ts'
 import { formatInstant } from '../../domain/time.ts'
 import { recordedFiles } from '../../run/recordedInputs.ts'
 import { resolveRef } from '../../run/resolveRef.ts'
@@ -12,8 +13,10 @@ import { resultText } from '../expectationText.ts'
 import { bytes, counted, note, number, printJson, printLine, strong, tableText } from '../output.ts'
 
 /** An object is known by its ETag, a file by what its bytes hash to. */
-const hashText = (hash: string): string =>
-  hash.startsWith('s3:') ? `ETag ${hash.slice(3, hash.lastIndexOf(':'))}` : `sha256 ${hash.slice(0, 12)}`
+function hashText(hash: string): string {
+  const etag = etagIn(hash)
+  return etag === undefined ? `sha256 ${hash.slice(0, 12)}` : `ETag ${etag}`
+}
 
 export async function show({ app: build, args, flags }: CommandContext): Promise<number> {
   const { store, config } = await build()

@@ -1,5 +1,6 @@
 /** What an S3 service refuses, in the words of whoever set up the bucket. */
 import { DataError, DefinitionError, QuernError, TransientError } from '../../domain/errors.ts'
+import { BUCKET_WORDS } from '../../domain/storePlace.ts'
 import type { ServiceError } from './lineErrors.ts'
 import { hintFor, lineTrouble, reasonOf } from './lineErrors.ts'
 
@@ -89,11 +90,7 @@ export function s3Error(place: Place, doing: Doing, error: unknown): unknown {
   if (name === 'NoSuchBucket')
     return wrong('bucket', `there is no bucket \`${bucket}\` at ${endpoint}`, 'Make it, or mend its name or the endpoint.')
   if (name === 'InvalidBucketName' || name === 'UriParameterError')
-    return wrong(
-      'bucket',
-      `\`${bucket}\` can be no bucket's name`,
-      'Names are of 3 to 63 lower-case letters, digits, dots and hyphens.',
-    )
+    return wrong('bucket', `\`${bucket}\` can be no bucket's name`, `Names are ${BUCKET_WORDS}.`)
   const refused = isOfCredentials(error) ? CREDENTIALS[name] : undefined
   if (refused !== undefined) return wrong('credentials', `${endpoint} refuses the credentials: ${refused}`, KEYS)
   if (NO_CREDENTIALS.has(name))

@@ -5,7 +5,7 @@ import type { CompactPlan } from '../../parquet/compact.ts'
 import { planCompact } from '../../parquet/compact.ts'
 import { ParquetError } from '../../parquet/errors.ts'
 import type { Footer } from '../../parquet/footer.ts'
-import { footerLength, MAGIC, parseFooter, TRAILER } from '../../parquet/footer.ts'
+import { columnNames, footerLength, MAGIC, parseFooter, TRAILER } from '../../parquet/footer.ts'
 import type { Fetching, Pinned } from './fetching.ts'
 
 /** Of small files a look at the footer costs as much as all. */
@@ -59,9 +59,9 @@ async function planOf(object: Pinned, wanted: readonly WantedColumn[], fetching:
  * say. Undefined where a column is missing, for which the engine has words that name the others; or where the engine would give
  * columns other names, as it does where two of them are called alike.
  */
-export function namesIn({ columns }: Pick<Footer, 'columns'>, wanted: readonly WantedColumn[]): Set<string> | undefined {
-  const names = new Set(columns.map(({ name }) => name))
-  if (new Set([...names].map(lower)).size < columns.length) return undefined
+export function namesIn(footer: Pick<Footer, 'columns'>, wanted: readonly WantedColumn[]): Set<string> | undefined {
+  const names = new Set(columnNames(footer))
+  if (new Set([...names].map(lower)).size < footer.columns.length) return undefined
   if (wanted.some(({ name, optional }) => !optional && !names.has(name))) return undefined
   const like = new Set(wanted.map(({ name }) => lower(name)))
   return new Set([...names].filter(name => like.has(lower(name))))

@@ -1,9 +1,10 @@
 /** The objects of a bucket that a source means, as they are now. */
 import { DataError } from '../../domain/errors.ts'
+import { byKey } from '../../domain/keyOrder.ts'
 import type { ListedObject } from '../../domain/objectReader.ts'
 import type { PinnedFile } from '../../domain/source.ts'
+import { hashOf } from '../../domain/source.ts'
 import type { WantedKeys } from './wantedKeys.ts'
-import { byKey } from './wantedKeys.ts'
 
 /** Of all that is listed. A key that is meant exactly goes before all others. */
 export async function findObjects(
@@ -13,7 +14,7 @@ export async function findObjects(
 ): Promise<PinnedFile[]> {
   const files: PinnedFile[] = []
   for await (const object of listed) {
-    const { key, etag, size, modifiedAt } = object
+    const { key, size, modifiedAt } = object
     const file = wanted.fileAt(key)
     if (!file) continue
     if (isUntold(key))
@@ -22,7 +23,7 @@ export async function findObjects(
       })
     const pinned: PinnedFile = {
       path: flat(uriOf(key)),
-      hash: flat(`s3:${etag}:${size}`),
+      hash: flat(hashOf(object)),
       size,
       modifiedAt: flat(`${modifiedAt}000000`),
       ...file,

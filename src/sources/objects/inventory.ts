@@ -7,6 +7,7 @@ import { createReadStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
+import { byKey } from '../../domain/keyOrder.ts'
 import type { ListedObject, ObjectReader } from '../../domain/objectReader.ts'
 import { ChangedObjectError } from '../../domain/objectReader.ts'
 import type { ObjectsSource } from '../../domain/source.ts'
@@ -15,7 +16,7 @@ import { matcherOf } from './fileNames.ts'
 import { inventoryRows, objectsIn } from './inventoryRows.ts'
 import type { InventoryFile, Manifest } from './manifest.ts'
 import { damagedInventory, missingInventory, readManifest } from './manifest.ts'
-import { byKey, placeOf } from './wantedKeys.ts'
+import { placeOf } from './wantedKeys.ts'
 
 type Access = Pick<BucketAccess, 'readerOf' | 'copies'>
 

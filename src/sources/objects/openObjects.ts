@@ -2,6 +2,7 @@
 import { readFile, unlink, writeFile } from 'node:fs/promises'
 import { DataError, TransientError } from '../../domain/errors.ts'
 import type { LocalFile, ObjectsSource, OpenInputs, PinnedFile, PinnedInputs } from '../../domain/source.ts'
+import { etagIn } from '../../domain/source.ts'
 import type { Fetching, Pinned } from './fetching.ts'
 import { columnBytes, fetchColumns, fetchFooter } from './fetchParquet.ts'
 import { placeOf } from './wantedKeys.ts'
@@ -72,7 +73,7 @@ function openerOf(
   const start = `s3://${bucket}/`.length
   const pinnedOf = ({ path, hash, size }: PinnedFile): Pinned => ({
     key: path.slice(start),
-    etag: hash.slice('s3:'.length, hash.lastIndexOf(':')),
+    etag: etagIn(hash)!,
     size,
   })
   return async (file, onPart) => {

@@ -72,12 +72,3 @@ function partitions(source: ObjectsSource): (key: string) => NamedFile['partitio
     return partition
   }
 }
-
-/** The order of a listing, which is that of the UTF-8 bytes. */
-export function byKey(a: string, b: string): number {
-  if (SURROGATES.test(a) || SURROGATES.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b))
-  return a < b ? -1 : a > b ? 1 : 0
-}
-
-/** Where there is none the order of UTF-16 is the same. */
-const SURROGATES = /[\ud800-\udfff]/
