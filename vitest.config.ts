@@ -7,6 +7,8 @@ export default defineConfig({
   test: {
     // What takes too long for every day is named so.
     include: ['test/**/*.test.ts', ...(process.env.QUERN_SOAK ? ['test/**/*.soak.ts'] : [])],
+    setupFiles: ['test/kit/setup.ts'],
+    maxWorkers: 2,
     testTimeout: 300_000,
     hookTimeout: 180_000,
     typecheck: { enabled: false },

@@ -68,7 +68,10 @@ async function joined(
     tiles,
     spans: results.flatMap(({ spans }) => spans),
     knownThrough: known.length > 0 ? known.reduce((a, b) => (a > b ? a : b)) : undefined,
-    touched: joinedRanges(results.flatMap(({ touched }) => touched)),
+    touched: joinedRanges(
+      results.flatMap(({ touched }) => touched),
+      set.every,
+    ),
     read: results.flatMap(({ read }) => read),
   }
 }
@@ -94,12 +97,12 @@ async function joinedRejects(engine: Engine, parts: readonly StagedRejects[]): P
   }
 }
 
-/** Ranges that meet become one; how many entities it has nobody has counted. */
-function joinedRanges(ranges: readonly StaleRange[]): StaleRange[] {
+/** Ranges between which no cutoff lies become one, as in one reading; how many entities it has nobody has counted. */
+function joinedRanges(ranges: readonly StaleRange[], every: bigint): StaleRange[] {
   const joinedOnes: StaleRange[] = []
   for (const range of [...ranges].sort((a, b) => (a.from < b.from ? -1 : 1))) {
     const last = joinedOnes.at(-1)
-    if (last && range.from <= last.to)
+    if (last && range.from <= last.to + every)
       joinedOnes[joinedOnes.length - 1] = { from: last.from, to: range.to > last.to ? range.to : last.to, entities: null }
     else joinedOnes.push(range)
   }

@@ -1,5 +1,9 @@
-/** Chance that can be repeated: a failing test names its seed, and `QUERN_SEED` brings it back. */
-import { onTestFailed } from 'vitest'
+/**
+ * Chance that can be repeated: each test has its own seed, the soak another in each run. A failing test names it, and `QUERN_SEED`
+ * brings it back.
+ */
+import { createHash } from 'node:crypto'
+import { expect, onTestFailed } from 'vitest'
 
 export interface Random {
   /** 0 <= x < 1 */
@@ -13,10 +17,12 @@ export interface Random {
 
 /** For use within a test. */
 export function seeded(): Random {
-  const seed = Number(process.env.QUERN_SEED ?? Math.floor(Math.random() * 2 ** 31))
+  const seed = Number(process.env.QUERN_SEED ?? (process.env.QUERN_SOAK ? Math.floor(Math.random() * 2 ** 31) : ownSeed()))
   onTestFailed(() => console.error(`seed: QUERN_SEED=${seed}`))
   return random(seed)
 }
+
+const ownSeed = (): number => createHash('sha256').update(expect.getState().currentTestName!).digest().readUInt32BE() >>> 1
 
 /** The generator `mulberry32`. */
 export function random(seed: number): Random {
