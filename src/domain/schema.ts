@@ -61,6 +61,12 @@ export interface ObjectShape {
   rest: InputShape | undefined
 }
 
+/** Where the moment of an event stands: a column of instants, or a number in a unit since 1970. */
+export interface EventTime {
+  column: string
+  unit?: 's' | 'ms' | 'us'
+}
+
 /** One column as the schema wants it. */
 export interface Field {
   name: string

@@ -1,11 +1,8 @@
 /** What an author declares about an input, and what a source knows of it at one moment. */
-import type { RowSchema } from './schema.ts'
+import type { KafkaLanding } from './kafkaSource.ts'
+import type { EventTime, RowSchema } from './schema.ts'
 
-/** Where the moment of an event stands: a column of instants, or a number in a unit since 1970. */
-export interface EventTime {
-  column: string
-  unit?: 's' | 'ms' | 'us'
-}
+export type { EventTime }
 
 export interface CsvDialect {
   delimiter: string
@@ -16,12 +13,9 @@ export interface CsvDialect {
   encoding: string
 }
 
-/** A source of immutable files, read in place. */
-export interface ObjectsSource {
-  kind: 'objects'
+/** What a computation needs to know of the rows of any source. */
+interface RowsSource {
   name: string
-  /** A pattern, folder or file path as it is written: relative ones start at the project's folder. */
-  uri: string
   projectDir: string
   schema: RowSchema
   eventTime: EventTime
@@ -31,8 +25,22 @@ export interface ObjectsSource {
   rowKey?: string[]
   /** IANA zone of timestamps that carry no offset. */
   zone?: string
+  /**
+   * Columns that tell the order of rows whose times are equal, ascending, as far as they lie in a log: partition and offset. Of rows
+   * with one row key and known time the last by position counts.
+   */
+  position?: string[]
+  /** A boolean column: a row in which it is true takes back the rows of its row key, and is none itself. */
+  retracts?: string
   allowEmpty: boolean
   csv: CsvDialect
+}
+
+/** A source of immutable files, read in place. */
+export interface ObjectsSource extends RowsSource {
+  kind: 'objects'
+  /** A pattern, folder or file path as it is written: relative ones start at the project's folder. */
+  uri: string
   /**
    * Of a bucket. `all`: every run lists what there is. `afterLast`: keys of new objects come after those of older ones, and a run
    * lists what comes after the last that is known; what is known is taken to be there as it was. Absent: `all`.
@@ -40,6 +48,15 @@ export interface ObjectsSource {
   listing?: 'all' | 'afterLast'
   /** Of a bucket: the manifest of an inventory of it, `s3://bucket/key`, in place of a listing. */
   inventory?: string
+}
+
+/**
+ * A topic. Its messages land in `archive/<name>/`, whose rows are the source's: `schema`, `eventTime` and all else speak of them. What
+ * messages are and how they are judged stands in `landing`.
+ */
+export interface KafkaSource extends RowsSource {
+  kind: 'kafka'
+  landing: KafkaLanding
 }
 
 export type SourceDefinition = ObjectsSource
