@@ -33,7 +33,7 @@ export function headActions(change: TableChange, base: Snapshot | undefined, tim
     ...(change.schema.description === undefined ? {} : { description: change.schema.description }),
     format: { provider: 'parquet', options: {} },
     schemaString: schemaString(change.schema.columns),
-    partitionColumns: [],
+    partitionColumns: change.schema.partitionBy ?? base?.partitionBy ?? [],
     createdTime: timestamp,
     configuration: base?.properties ?? CONFIGURATION,
   }
@@ -47,15 +47,15 @@ export function txnActions(change: TableChange, timestamp: number): Action[] {
 }
 
 export function removeActions(change: TableChange, timestamp: number): Action[] {
-  const sizes = new Map(change.base?.files.map(file => [file.path, file.size]))
+  const files = new Map(change.base?.files.map(file => [file.path, file]))
   return change.remove.map(path => ({
     remove: {
       path,
       deletionTimestamp: timestamp,
       dataChange: change.dataChange ?? true,
       extendedFileMetadata: true,
-      partitionValues: {},
-      size: sizes.get(path) ?? 0,
+      partitionValues: files.get(path)?.partition ?? {},
+      size: files.get(path)?.size ?? 0,
     },
   }))
 }
@@ -67,11 +67,12 @@ export function addAction(
 ): Action {
   const add: AddAction = {
     path: name,
-    partitionValues: {},
+    partitionValues: file.partition ?? {},
     size: file.size,
     modificationTime: timestamp,
     dataChange,
     stats: statsText(file.rows, columns, file.columns),
+    ...(file.tags === undefined ? {} : { tags: file.tags }),
   }
   return { add }
 }

@@ -269,7 +269,7 @@ async function moveIn(
         await unlink(file.localPath)
         continue
       }
-      const name = `part-${randomUUID()}.parquet`
+      const name = `${folderOf(file)}part-${randomUUID()}.parquet`
       put.push(name)
       try {
         await objects.putFile(keyOf(name), file.localPath)
@@ -285,6 +285,12 @@ async function moveIn(
   for (const result of results) if (result.status === 'rejected') throw result.reason
   return moved.sort((a, b) => a.at - b.at)
 }
+
+/** For people: readers go by the log. Values of a partition are such as need no escapes: dates. */
+const folderOf = ({ partition = {} }: StagedFile): string =>
+  Object.entries(partition)
+    .map(([column, value]) => `${column}=${value}/`)
+    .join('')
 
 /** A change that only appends may follow any other, unless its transactions have moved or the schema has changed. */
 function canRebase(change: TableChange, base: Snapshot | undefined, latest: Snapshot): boolean {

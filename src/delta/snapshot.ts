@@ -12,6 +12,7 @@ export function snapshotOf(state: LogState): Snapshot {
     version: state.version,
     committedAt: BigInt(state.commitInfo?.timestamp ?? 0) * 1000n,
     columns,
+    partitionBy: state.metaData!.partitionColumns ?? [],
     description: state.metaData!.description,
     properties: state.metaData!.configuration ?? {},
     files: [...state.adds.values()].map(add => tableFile(add, columns)),
@@ -34,6 +35,7 @@ function tableFile(add: AddAction, columns: Snapshot['columns']): TableFile {
       return statistics
     },
     modifiedAt: add.modificationTime,
+    partition: add.partitionValues ?? {},
     tags: add.tags ?? {},
   }
 }

@@ -26,6 +26,8 @@ export interface TableFile {
   rows: number
   columns: Record<string, ColumnStatistics>
   modifiedAt: number
+  /** Of a partitioned table: the value that all rows of the file have in a column that the file itself does not hold. */
+  partition: Record<string, string | null>
   tags: Record<string, string>
 }
 
@@ -35,6 +37,9 @@ export interface StagedFile {
   size: number
   rows: number
   columns: Record<string, ColumnStatistics>
+  /** Values of the columns that the table is partitioned by, as Delta writes them; the file does not hold these. */
+  partition?: Record<string, string>
+  tags?: Record<string, string>
 }
 
 export interface Snapshot {
@@ -44,6 +49,8 @@ export interface Snapshot {
   /** When this version was committed; monotone over versions. */
   committedAt: Instant
   columns: TableColumn[]
+  /** Columns, each file having one value of each. */
+  partitionBy: string[]
   description: string | undefined
   /** The table's own properties, `quern.*` among them. */
   properties: Record<string, string>
@@ -68,7 +75,7 @@ export interface TableChange {
   /** A short word for `log`: 'run', 'rebuild', 'append'. */
   operation: string
   /** Present when the table is made or its schema changes. */
-  schema?: { columns: TableColumn[]; description?: string }
+  schema?: { columns: TableColumn[]; partitionBy?: string[]; description?: string }
   add: StagedFile[]
   /** Paths of files of `base` that the new version no longer holds. */
   remove: string[]

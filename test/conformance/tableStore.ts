@@ -68,6 +68,27 @@ export function describeTableStore(name: string, make: (now: () => number) => Ta
       expect(await store.tables('features')).toEqual(['orders'])
     })
 
+    it('keeps the partitions and tags of files, past checkpoints and changes of the columns', async () => {
+      const COLUMNS_OF_DAYS: TableColumn[] = [...COLUMNS, { name: 'day', type: { kind: 'date' }, nullable: true }]
+      const dayOf = (id: bigint): string => `2026-01-${String(id + 1n).padStart(2, '0')}`
+      for (let id = 0n; id < 12n; id++) {
+        const file = { ...(await staged(id)), partition: { day: dayOf(id) }, tags: { 'quern.id': `of "${id}"` } }
+        const schema = { columns: COLUMNS_OF_DAYS, partitionBy: ['day'] }
+        const more = { columns: [...COLUMNS_OF_DAYS, { name: 'more', type: { kind: 'string' as const }, nullable: true }] }
+        await table.commit(await change(id, { add: [file], remove: [], ...(id === 0n ? { schema } : id === 11n ? { schema: more } : {}) }))
+      }
+      const { files, partitionBy, columns } = (await table.snapshot('latest'))!
+      expect(partitionBy).toEqual(['day'])
+      expect(columns).toHaveLength(6)
+      expect(files.map(({ partition, tags }) => [partition, tags]).sort()).toEqual(
+        Array.from({ length: 12 }, (_, id) => [{ day: dayOf(BigInt(id)) }, { 'quern.id': `of "${id}"` }]).sort(),
+      )
+      await table.commit(await change(12n, { add: [], remove: files.slice(1).map(({ path }) => path) }))
+      const left = (await table.snapshot('latest'))!.files
+      expect(left.map(({ path, partition }) => [path, partition])).toEqual([[files[0]!.path, files[0]!.partition]])
+      expect(await table.filesGone((await table.snapshot('latest'))!)).toEqual([])
+    })
+
     it('keeps every version readable by number, past its checkpoints', async () => {
       const paths: string[] = []
       for (let id = 0n; id < 23n; id++) {
