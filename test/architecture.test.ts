@@ -43,6 +43,7 @@ const MAY: Record<string, string[]> = {
   rows: ['domain', 'validation', 'parquet'],
   'engine/duckdb': ['domain', 'validation', 'rows'],
   'sources/objects': ['domain', 'parquet'],
+  'sources/archive': ['domain'],
   run: ['domain'],
   'version.ts': [],
   'projectFiles.ts': [],

@@ -2,6 +2,7 @@
 import type { Value } from './columnType.ts'
 import type { BatchMeasures } from './expectations.ts'
 import type { FeatureSet } from './featureSet.ts'
+import type { Landing, LandingRequest } from './landing.ts'
 import type { CutoffRange, CutoffRanges } from './ranges.ts'
 import type { RejectingRun, StagedRejects } from './rejectedRows.ts'
 import type { LocalInputs, SourceDefinition } from './source.ts'
@@ -120,7 +121,7 @@ export interface BaseFile extends TileSpan {
 }
 
 export interface Progress {
-  stage: 'fetch' | 'read' | 'compute' | 'write'
+  stage: 'fetch' | 'land' | 'read' | 'compute' | 'write'
   unit: 'rows' | 'bytes'
   /** So many are done, of so many in all where that is known. */
   done: number
@@ -260,6 +261,9 @@ export interface Engine {
 
   /** Rows from outside into staged Parquet files. */
   writeRows(columns: TableColumn[]): Promise<RowWriter>
+
+  /** Begins a landing of messages. Others may be begun meanwhile. */
+  land(request: LandingRequest): Promise<Landing>
 
   /** How many different rows a query has. */
   countDistinct(query: Query): Promise<number>

@@ -96,6 +96,8 @@ export const ARCHIVE_COLUMNS = {
   date: 'event_date',
   eventTime: '_event_time',
   landedAt: '_landed_at',
+  /** Landings of the archive are numbered from 1: this is the one that has brought the row. */
+  landing: '_landing',
   topicId: '_topic_id',
   partition: '_partition',
   offset: '_offset',

@@ -59,7 +59,7 @@ export interface KafkaSource extends RowsSource {
   landing: KafkaLanding
 }
 
-export type SourceDefinition = ObjectsSource
+export type SourceDefinition = ObjectsSource | KafkaSource
 
 export type FileFormat = 'parquet' | 'csv' | 'ndjson'
 export type Compression = 'none' | 'gzip' | 'zstd'
@@ -84,6 +84,8 @@ export interface PinnedFile {
    * Absent where none had.
    */
   replays?: number
+  /** When its events happened, where that is known unread. */
+  events?: { first: string; last: string }
 }
 
 /** What names the bytes of an object in a bucket. */

@@ -99,7 +99,7 @@ async function provenThrough(set: FeatureSet, parts: Parts, range: CutoffRange):
     ground.recorded.batches.flatMap(({ files }) => files),
     { signal: parts.signal },
   )
-  const { batches, fresh } = changesOf(ground, inputs)
+  const { batches, fresh } = changesOf(set, ground, inputs, range.to + set.delay)
   // What no version has read may reach any cutoff.
   if (fresh.length > 0) return range.from
   const late = set.late === 'restate' ? union(...batches.map(({ except }) => except)) : NONE

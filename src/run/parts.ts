@@ -1,7 +1,9 @@
 /** What the stories are given by the composition root. */
 import type { Engine } from '../domain/engine.ts'
+import type { EventLog } from '../domain/eventLog.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
-import type { Source } from '../domain/source.ts'
+import type { MessageDecoder } from '../domain/messageDecoder.ts'
+import type { KafkaSource, Source } from '../domain/source.ts'
 import type { TableStore } from '../domain/tableStore.ts'
 import type { Instant } from '../domain/time.ts'
 
@@ -9,6 +11,8 @@ export interface Parts {
   store: TableStore
   engine: Engine
   sourceOf: (set: FeatureSet) => Source
+  /** What reads a source's topic, and makes rows of its messages. */
+  topicOf: (source: KafkaSource) => { log: EventLog; decoder: MessageDecoder }
   now: () => Instant
   /** Aborted by an interrupt. */
   signal: AbortSignal

@@ -47,7 +47,7 @@ export async function planFeatureSet(set: FeatureSet, parts: Parts, options: Pla
     ground.recorded.batches.flatMap(({ files }) => files),
     { anew: ground.basis.kind !== 'extend', signal: options.signal },
   )
-  const changes = changesOf(ground, inputs)
+  const changes = changesOf(set, ground, inputs, options.until)
   const isExtension = ground.basis.kind === 'extend'
   const reading = { maxRejected: 1, until: options.until, onProgress: () => {}, signal: options.signal }
   const fresh = isExtension ? await readFresh(set, parts, reading, { ground, changes, rejected: undefined }) : undefined

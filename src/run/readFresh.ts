@@ -102,8 +102,9 @@ export function livingFiles({ batches, gone }: InputChanges): PinnedFile[] {
   return batches.flatMap(({ files }) => files.filter(file => !missing.has(file)))
 }
 
+/** @param set what is not committed: a feature set, or a source's landing */
 export function tooManyRejected(
-  set: FeatureSet,
+  set: { name: string; source: { name: string } },
   { rowsRead, rowsRejected }: { rowsRead: number; rowsRejected: number },
   limit: number,
   commonest: { reason: string; rows: number } | undefined,

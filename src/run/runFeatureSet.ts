@@ -102,7 +102,7 @@ async function attemptRun(set: FeatureSet, parts: Parts, options: RunOptions, an
     ground.recorded.batches.flatMap(({ files }) => files),
     { anew: anew || ground.basis.kind !== 'extend', signal: options.signal },
   )
-  const changes = changesOf(ground, inputs)
+  const changes = changesOf(set, ground, inputs, options.until)
   trace(
     `pinned ${inputs.files.length} files: ${changes.fresh.length} unread, ${changes.changed.length} changed, ${changes.gone.length} gone`,
   )

@@ -6,11 +6,13 @@ import { compareInputs } from '../domain/inputChanges.ts'
 import type { Lineage } from '../domain/lineage.ts'
 import { lineageOf, parseStale } from '../domain/lineage.ts'
 import type { Basis } from '../domain/plan.ts'
+import { dueCutoff } from '../domain/planner.ts'
 import { listedWords } from '../domain/planWords.ts'
 import { hull, parseRanges } from '../domain/ranges.ts'
 import type { PinnedFile, PinnedInputs } from '../domain/source.ts'
 import type { Snapshot, Table } from '../domain/tableStore.ts'
-import { parseDuration } from '../domain/time.ts'
+import type { Instant } from '../domain/time.ts'
+import { parseDuration, readInstant } from '../domain/time.ts'
 import type { Parts } from './parts.ts'
 import type { RecordedInputs } from './recordedInputs.ts'
 import { recordedInputs } from './recordedInputs.ts'
@@ -115,9 +117,12 @@ async function restoredGround(table: Table, latest: Snapshot, content: Snapshot,
   return { table, latest, content, basis: { ...extension(lineage, recorded), why, reached, restored: true }, recorded }
 }
 
-/** What has become of the inputs since. */
-export function changesOf({ basis, recorded }: Ground, now: PinnedInputs): InputChanges {
+/** What has become of the inputs since. Files are left for later whose events, as far as it is known, no cutoff can need yet. */
+export function changesOf(set: FeatureSet, { basis, recorded }: Ground, now: PinnedInputs, until: Instant): InputChanges {
   const changes = compareInputs(recorded.batches, now)
-  if (basis.kind === 'extend') return changes
-  return { batches: [], fresh: now.files, changed: [], gone: changes.gone }
+  // A row may replace any other that has its row key.
+  const due = set.source.rowKey ? undefined : dueCutoff(set, until)
+  const isDue = ({ events }: PinnedFile): boolean => due === undefined || events === undefined || readInstant(events.first) < due
+  if (basis.kind === 'extend') return { ...changes, fresh: changes.fresh.filter(isDue) }
+  return { batches: [], fresh: now.files.filter(isDue), changed: [], gone: changes.gone }
 }

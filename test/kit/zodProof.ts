@@ -2,7 +2,6 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
-import type { FeatureSet } from '../../src/domain/featureSet.ts'
 import type { RejectedRow } from '../../src/domain/rejectedRows.ts'
 import type { Issue, RowSchema } from '../../src/domain/schema.ts'
 import type { FileFormat, SourceDefinition } from '../../src/domain/source.ts'
@@ -172,10 +171,10 @@ class Refusals extends RejectStage {
   readonly #connection: DuckDBConnection
 
   constructor(connection: DuckDBConnection, source: SourceDefinition) {
-    // Of a set the stage wants no more than its source.
     super({
       connection,
-      set: { name: 'tried', source } as FeatureSet,
+      fingerprint: source.schema.fingerprint,
+      setName: 'tried',
       run: { id: 'tried', startedAt: 0n },
       files: [],
       scratchDir: '',

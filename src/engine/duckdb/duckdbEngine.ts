@@ -7,6 +7,7 @@ import { compareTables } from './compareTables.ts'
 import { compute } from './compute.ts'
 import { evaluationError } from './condition.ts'
 import { inspectInputs } from './inspect.ts'
+import { DuckDBLanding } from './landing.ts'
 import { mergeTiles, read } from './reading.ts'
 import { rowWriter } from './rowWriter.ts'
 import type { DuckDBOptions } from './session.ts'
@@ -45,6 +46,8 @@ export function duckdbEngine(options: DuckDBOptions): Engine {
       }),
 
     writeRows: async columns => rowWriter(await session.anotherConnection(), columns, scratchDir),
+
+    land: async request => new DuckDBLanding(request, await session.anotherConnection(), scratchDir),
 
     countDistinct: query =>
       session.use(async connection =>

@@ -39,7 +39,16 @@ async function readInTables(
 ): Promise<ReadResult> {
   const { set, inputs } = reading
   const { rejects: run, scratchDir } = options
-  const stage = run && new RejectStage({ connection, set, run, files: inputs.files, scratchDir })
+  const stage =
+    run &&
+    new RejectStage({
+      connection,
+      fingerprint: set.source.schema.fingerprint,
+      setName: set.name,
+      run,
+      files: inputs.files,
+      scratchDir,
+    })
   const scan = await prepareScan(connection, {
     source: set.source,
     inputs,

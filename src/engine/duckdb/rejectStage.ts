@@ -3,7 +3,6 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
-import type { FeatureSet } from '../../domain/featureSet.ts'
 import type { RejectedGroup, RejectedRow, RejectingRun, StagedRejects } from '../../domain/rejectedRows.ts'
 import { REJECTED_COLUMNS, reasonOf } from '../../domain/rejectedRows.ts'
 import type { Issue } from '../../domain/schema.ts'
@@ -24,7 +23,10 @@ const TEXT = { type: { kind: 'string' as const } }
 
 interface Context {
   connection: DuckDBConnection
-  set: FeatureSet
+  /** Of the schema that refuses. */
+  fingerprint: string
+  /** Whose key may refuse. */
+  setName: string
   run: RejectingRun
   files: readonly PinnedFile[]
   scratchDir: string
@@ -159,7 +161,7 @@ export class RejectStage {
   }
 
   async #stage(rows: string): Promise<void> {
-    const { connection, set, run, scratchDir } = this.#context
+    const { connection, fingerprint, setName, run, scratchDir } = this.#context
     await connection.run('CREATE OR REPLACE TEMP TABLE reject_files (file BIGINT, input VARCHAR, path VARCHAR, replays BIGINT)')
     const files = await tableAppender(connection, 'reject_files', [INT64, TEXT, TEXT, INT64])
     const known = [...this.#files]
@@ -174,8 +176,8 @@ export class RejectStage {
     })
     files.close()
     await this.#writeIssues()
-    const query = `SELECT input, path, row, raw, issues, code, reason, ${literal(set.source.schema.fingerprint)} AS schema_fingerprint,
-        CASE WHEN key THEN ${literal(set.name)} END AS feature_set, ${literal(run.id)} AS run_id,
+    const query = `SELECT input, path, row, raw, issues, code, reason, ${literal(fingerprint)} AS schema_fingerprint,
+        CASE WHEN key THEN ${literal(setName)} END AS feature_set, ${literal(run.id)} AS run_id,
         make_timestamptz((${run.startedAt})::BIGINT) AS rejected_at, replays
       FROM (${rows}) JOIN reject_files USING (file) JOIN reject_issues USING (issue)`
     const path = join(scratchDir, `rejects-${randomUUID()}.parquet`)

@@ -1,0 +1,197 @@
+/** Rows of messages, judged as they come, to staged files of an archive. */
+import { randomUUID } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import type { Landed, Landing, LandingMark, LandingRequest, LandingRow } from '../../domain/landing.ts'
+import { partitionInput, partitionPath } from '../../domain/landing.ts'
+import type { RejectedRow } from '../../domain/rejectedRows.ts'
+import type { LocalFile, ObjectsSource } from '../../domain/source.ts'
+import { BooleanColumn, Int32Column, Int64Column } from '../../rows/columnBuilder.ts'
+import { ParquetFile } from '../../rows/parquetFile.ts'
+import { RowReader } from '../../rows/rowReader.ts'
+import { lineJudge, UNIT } from './judgeLine.ts'
+import { RejectStage } from './rejectStage.ts'
+import { retractionReader } from './retractionRow.ts'
+import type { ScanRequest } from './scanRequest.ts'
+import { stageArchive } from './stageArchive.ts'
+
+/** A row group is written when it has so many rows, or its columns hold so many bytes. */
+const GROUP_ROWS = 65_536
+const GROUP_BYTES = 2 ** 25
+
+const LF = 0x0a
+
+export class DuckDBLanding implements Landing {
+  readonly counts = { accepted: 0, refused: 0, bytes: 0 }
+  readonly #request: LandingRequest
+  readonly #connection: DuckDBConnection
+  readonly #scratchDir: string
+  readonly #stage: RejectStage
+  readonly #reader: RowReader
+  readonly #retraction: ReturnType<typeof retractionReader>
+  readonly #places = { partition: new Int32Column(), offset: new Int64Column(), retracts: new BooleanColumn() }
+  readonly #path: string
+  #parquet: ParquetFile | undefined
+  #lines: Buffer = Buffer.allocUnsafe(2 ** 16)
+
+  /** @param connection this landing's own: it is closed with it */
+  constructor(request: LandingRequest, connection: DuckDBConnection, scratchDir: string) {
+    this.#request = request
+    this.#connection = connection
+    this.#scratchDir = scratchDir
+    this.#path = join(scratchDir, `landing-${randomUUID()}.parquet`)
+    const { source, run } = request
+    const { schema, eventTime } = source.landing
+    this.#stage = new RejectStage({ connection, fingerprint: schema.fingerprint, setName: '', run, files: [], scratchDir })
+    const scan = scanOf(request, scratchDir)
+    const time = { column: eventTime.column, unit: eventTime.unit && UNIT[eventTime.unit] }
+    this.#reader = new RowReader(schema, { zone: scan.source.zone, eventTime: time, knownTime: undefined, keys: [] })
+    this.#reader.open(new Map(), lineJudge(scan, NO_FILE))
+    this.#retraction = retractionReader(source)
+  }
+
+  async add(partition: number, rows: readonly LandingRow[]): Promise<void> {
+    this.#request.signal.throwIfAborted()
+    const gone = rows.filter(({ retracts }) => retracts)
+    await this.#addRows(partition, gone.length === 0 ? rows : rows.filter(({ retracts }) => !retracts))
+    for (const row of gone) await this.#retract(partition, row)
+    const { rows: held, size } = this.#reader.columns
+    if (held >= GROUP_ROWS || size >= GROUP_BYTES) await this.#flush()
+  }
+
+  async #addRows(partition: number, rows: readonly LandingRow[]): Promise<void> {
+    if (rows.length === 0) return
+    const { columns } = this.#reader
+    const before = columns.rows
+    const { refused } = this.#reader.read(this.#joined(rows))
+    const lines = new Set(refused.map(({ line }) => line))
+    for (let line = 0; line < rows.length; line++) if (!lines.has(line)) this.#place(partition, rows[line]!.offset, false)
+    this.counts.accepted += columns.rows - before
+    if (refused.length > 0)
+      await this.refuse(
+        refused.map(({ line, raw, issues }) => ({ ...this.#placeOf(partition, rows[line]!.offset), raw, issues })),
+      )
+  }
+
+  /** One line for each row: none has a line feed of its own. */
+  #joined(rows: readonly LandingRow[]): Buffer {
+    let size = 0
+    for (const { json } of rows) size += json.length + 1
+    if (size > this.#lines.length) this.#lines = Buffer.allocUnsafe(2 * size)
+    let at = 0
+    for (const { json } of rows) {
+      this.#lines.set(json, at)
+      at += json.length
+      this.#lines[at++] = LF
+    }
+    this.counts.bytes += size
+    return this.#lines.subarray(0, size)
+  }
+
+  async #retract(partition: number, { offset, timestamp, json }: LandingRow): Promise<void> {
+    const read = this.#retraction(json, timestamp)
+    if ('issues' in read) return this.refuse([{ ...this.#placeOf(partition, offset), ...read }])
+    this.#reader.columns.append(read.values, read.time, null)
+    this.#place(partition, offset, true)
+    this.counts.accepted++
+  }
+
+  #place(partition: number, offset: bigint, retracts: boolean): void {
+    this.#places.partition.put(partition)
+    this.#places.offset.append(offset)
+    this.#places.retracts.append(retracts)
+  }
+
+  #placeOf(partition: number, offset: bigint): Pick<RejectedRow, 'input' | 'path' | 'row'> {
+    const { topicId, source } = this.#request
+    return { input: partitionInput(topicId, partition), path: partitionPath(source.landing.topic, partition), row: offset }
+  }
+
+  async refuse(rows: readonly RejectedRow[]): Promise<void> {
+    this.counts.refused += rows.length
+    await this.#stage.add(rows)
+  }
+
+  async #flush(): Promise<void> {
+    const { columns } = this.#reader
+    if (columns.rows === 0) return
+    this.#parquet ??= await this.#create()
+    await this.#parquet.writeRows()
+    columns.clear()
+    for (const column of Object.values(this.#places)) column.clear()
+  }
+
+  #create(): Promise<ParquetFile> {
+    const { fields, time } = this.#reader.columns
+    const { partition, offset, retracts } = this.#places
+    return ParquetFile.create(this.#path, [
+      ...this.#request.source.landing.schema.fields.map(({ type }, at) => ({ name: `c${at}`, type, builder: fields[at]! })),
+      { name: '__t', type: { kind: 'int64' }, builder: time },
+      { name: '__partition', type: { kind: 'int32' }, builder: partition },
+      { name: '__offset', type: { kind: 'int64' }, builder: offset },
+      { name: '__retracts', type: { kind: 'boolean' }, builder: retracts },
+    ])
+  }
+
+  async finish(as: LandingMark, archived: Parameters<Landing['finish']>[1]): Promise<Landed> {
+    await this.#flush()
+    const rejects = await this.#stage.finish()
+    if (!this.#parquet) return { files: [], rows: 0, repeats: 0, rejects }
+    await this.#parquet.finish()
+    const { source, topicId, signal } = this.#request
+    const staged = await stageArchive(this.#connection, {
+      source,
+      topicId,
+      as,
+      path: this.#path,
+      archived,
+      scratchDir: this.#scratchDir,
+      signal,
+    })
+    return { ...staged, rejects }
+  }
+
+  async abandon(): Promise<void> {
+    await this.#parquet?.close().catch(() => undefined)
+    await rm(this.#path, { force: true })
+    this.#connection.closeSync()
+  }
+}
+
+/** Rows of messages are judged as those of a file without folders. */
+const NO_FILE: LocalFile = {
+  path: '',
+  hash: '',
+  size: 0,
+  modifiedAt: '0',
+  format: 'ndjson',
+  compression: 'none',
+  partition: {},
+}
+
+function scanOf({ source, signal }: LandingRequest, scratchDir: string): ScanRequest {
+  const { schema, eventTime, zone } = source.landing
+  const { name, projectDir, csv } = source
+  const judged: ObjectsSource = {
+    kind: 'objects',
+    name,
+    projectDir,
+    uri: '',
+    schema,
+    eventTime,
+    ...(zone === undefined ? {} : { zone }),
+    allowEmpty: true,
+    csv,
+  }
+  return {
+    source: judged,
+    inputs: { source: name, files: [] },
+    keys: [],
+    setName: '',
+    scratchDir,
+    onRejected: async () => {},
+    onProgress: () => {},
+    signal,
+  }
+}

@@ -1,0 +1,100 @@
+/** Accepted rows of messages, without those that repeat others, to staged files of one date each. */
+import { randomUUID } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { ARCHIVE_COLUMNS as A } from '../../domain/kafkaSource.ts'
+import type { Landed, Landing, LandingMark } from '../../domain/landing.ts'
+import { archiveColumns } from '../../domain/landing.ts'
+import type { KafkaSource } from '../../domain/source.ts'
+import type { StagedFile } from '../../domain/tableStore.ts'
+import { sqlType } from './expressionSql.ts'
+import { fileList, identifier, literal } from './sql.ts'
+import { writeParquet } from './stagedFile.ts'
+import { count, firstRow } from './tables.ts'
+
+interface Request {
+  source: KafkaSource
+  topicId: string
+  as: LandingMark
+  /** The accepted rows: `c0`, `c1` and so on, `__t`, `__partition`, `__offset`, `__retracts`. Removed afterwards. */
+  path: string
+  /** As `Landing.finish` has it. */
+  archived: Parameters<Landing['finish']>[1]
+  scratchDir: string
+  signal: AbortSignal
+}
+
+const DATE = 'make_timestamptz(__t)::DATE'
+
+export async function stageArchive(connection: DuckDBConnection, request: Request): Promise<Omit<Landed, 'rejects'>> {
+  const { source, path, signal, scratchDir } = request
+  const rows = `read_parquet(${fileList([path])}, hive_partitioning = false)`
+  const total = await count(connection, `SELECT count(*) FROM ${rows}`)
+  const landing = source.landing.dedupe ? await withoutRepeats(connection, request, rows) : rows
+  const dates = (await connection.runAndReadAll(`SELECT DISTINCT (${DATE})::VARCHAR FROM ${landing} ORDER BY 1`)).getRows()
+  const columns = archiveColumns(source).filter(({ name }) => name !== A.date)
+  // Of many dates each is found at its place in a sorted table.
+  let from = landing
+  if (dates.length > 1) {
+    await connection.run(`CREATE OR REPLACE TEMP TABLE landing AS SELECT *, ${DATE} AS __date FROM ${landing} ORDER BY __date`)
+    from = 'landing'
+  }
+  const files: StagedFile[] = []
+  for (const [date] of dates as [string][]) {
+    signal.throwIfAborted()
+    const where = dates.length > 1 ? ` WHERE __date = DATE ${literal(date)}` : ''
+    const query = `SELECT ${selected(request).join(', ')} FROM ${from}${where} ORDER BY __partition, __offset`
+    const file = await writeParquet(connection, query, columns, join(scratchDir, `archive-${randomUUID()}.parquet`))
+    files.push({ ...file, partition: { [A.date]: date } })
+  }
+  await connection.run('DROP TABLE IF EXISTS landing')
+  await connection.run('DROP TABLE IF EXISTS repeats')
+  await rm(path, { force: true })
+  const kept = files.reduce((sum, file) => sum + file.rows, 0)
+  return { files, rows: kept, repeats: total - kept }
+}
+
+/** SQL of the archive's columns, but for the date. */
+function selected({ source, topicId, as: { number, at: landedAt } }: Request): string[] {
+  const { fields } = source.landing.schema
+  return [
+    ...fields.map(({ name, type }, at) => `c${at}::${sqlType(type)} AS ${identifier(name)}`),
+    `make_timestamptz(__t) AS ${identifier(A.eventTime)}`,
+    `make_timestamptz((${landedAt})::BIGINT) AS ${identifier(A.landedAt)}`,
+    `(${number})::BIGINT AS ${identifier(A.landing)}`,
+    `${literal(topicId)} AS ${identifier(A.topicId)}`,
+    `__partition AS ${identifier(A.partition)}`,
+    `__offset AS ${identifier(A.offset)}`,
+    `__retracts AS ${identifier(A.retracts)}`,
+  ]
+}
+
+/**
+ * The rows but for repeats: a row with a null among its ids repeats nothing, one that takes back neither. Rows of one landing whose
+ * events are at most the horizon apart, from one to the next, are one: the earliest, and of those of one time the first by position.
+ */
+async function withoutRepeats(connection: DuckDBConnection, { source, archived }: Request, rows: string): Promise<string> {
+  const { by, within } = source.landing.dedupe!
+  const { fields } = source.landing.schema
+  const ids = by.map(name => `c${fields.findIndex(field => field.name === name)}`)
+  const has = [...ids.map(id => `${id} IS NOT NULL`), 'NOT __retracts'].join(' AND ')
+  const former = `lag(__t) OVER (PARTITION BY ${ids.join(', ')} ORDER BY __t, __partition, __offset)`
+  await connection.run(`CREATE OR REPLACE TEMP TABLE repeats AS
+    SELECT __partition, __offset FROM (SELECT *, ${former} AS former FROM ${rows} WHERE ${has}) WHERE __t - former <= ${within}`)
+  const [first, last] = await firstRow(connection, `SELECT min(__t), max(__t) FROM ${rows} WHERE ${has}`)
+  const paths = first === null ? [] : await archived((first as bigint) - within, (last as bigint) + within)
+  if (paths.length > 0) {
+    const names = by.map(
+      (name, at) => `${identifier(name)}::${sqlType(fields.find(field => field.name === name)!.type)} AS id${at}`,
+    )
+    const known = `SELECT ${names.join(', ')}, epoch_us(${identifier(A.eventTime)}) AS t
+      FROM read_parquet(${fileList(paths)}, union_by_name = true, hive_partitioning = false)
+      WHERE NOT ${identifier(A.retracts)}`
+    const equal = ids.map((id, at) => `${id} = id${at}`).join(' AND ')
+    await connection.run(`INSERT INTO repeats
+      SELECT __partition, __offset FROM (SELECT * FROM ${rows} WHERE ${has}) SEMI JOIN (${known}) known
+        ON ${equal} AND abs(__t - t) <= ${within}`)
+  }
+  return `(SELECT * FROM ${rows} ANTI JOIN repeats USING (__partition, __offset))`
+}

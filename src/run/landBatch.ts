@@ -1,0 +1,188 @@
+/** One commit of a landing: messages read, rows judged, files staged, refused rows published, and then all of it at once. */
+import { randomUUID } from 'node:crypto'
+import { exceeds } from '../domain/engine.ts'
+import type { Message, TopicState } from '../domain/eventLog.ts'
+import { ARCHIVE_COLUMNS as A } from '../domain/kafkaSource.ts'
+import type { Landed, Landing, LandingRow } from '../domain/landing.ts'
+import { partitionInput, partitionPath } from '../domain/landing.ts'
+import { LANDINGS_TAG } from '../domain/landingNumbers.ts'
+import type { MessageDecoder } from '../domain/messageDecoder.ts'
+import type { RejectedRow } from '../domain/rejectedRows.ts'
+import type { KafkaSource } from '../domain/source.ts'
+import type { Snapshot, Table, TableFile } from '../domain/tableStore.ts'
+import type { Instant } from '../domain/time.ts'
+import { archiveSchema } from './archiveSchema.ts'
+import { publishRejects } from './landedRejects.ts'
+import type { PartitionPlan } from './landingPlan.ts'
+import { formerTopic, landingsId, positionId } from './landingPlan.ts'
+import type { LandOptions, LandResult } from './landTopic.ts'
+import type { Parts } from './parts.ts'
+import { tooManyRejected } from './readFresh.ts'
+import { readTopic } from './readTopic.ts'
+
+/** So much is held in scratch files before it is committed. */
+const MOST = { messages: 2_000_000, bytes: 2 ** 29 }
+/** Of one request, about. */
+const BATCH_BYTES = 2 ** 22
+
+interface Ground {
+  table: Table
+  archive: Snapshot | undefined
+  topic: TopicState
+  plans: readonly PartitionPlan[]
+}
+
+type Done = Pick<LandResult, 'rows' | 'rejected' | 'repeats' | 'passed' | 'lost'> & {
+  version: number
+  /** All that was planned has landed. */
+  isLast: boolean
+}
+
+/** Undefined where another run has landed or published meanwhile. */
+export async function landBatch(
+  source: KafkaSource,
+  parts: Parts,
+  ground: Ground,
+  options: LandOptions,
+): Promise<Done | undefined> {
+  const run = { id: randomUUID(), startedAt: parts.now() }
+  const { topicId } = ground.topic
+  const schema = archiveSchema(source, ground.archive)
+  const landing = await parts.engine.land({ source, topicId, run, signal: options.signal })
+  try {
+    const read = await readInto(landing, source, parts, ground, options)
+    const counts = { rowsRead: landing.counts.accepted + landing.counts.refused, rowsRejected: landing.counts.refused }
+    const number = (ground.archive?.transactions.get(landingsId(source.name)) ?? 0n) + 1n
+    const landed = await landing.finish({ number, at: parts.now() }, (first, last) => archivedBetween(ground, first, last))
+    const ranges = ground.plans.map(({ partition, from }) => ({ partition, from, next: read.next.get(partition)! }))
+    const published = await publishRejects(parts, {
+      source: source.name,
+      topicId,
+      runId: run.id,
+      rejects: landed.rejects,
+      ranges,
+    })
+    if (!published) return undefined
+    const limit = options.maxRejected ?? 1
+    if (exceeds(counts, limit)) throw tooManyRejected({ name: source.name, source }, counts, limit, landed.rejects.commonest)
+    options.signal.throwIfAborted()
+    const version = await commit(source, parts, { ...ground, landed, number, runId: run.id, ranges, counts, schema })
+    if (version === undefined) return undefined
+    const lost = ground.plans.reduce((sum, { gap }) => sum + (gap ? gap.to - gap.from : 0n), 0n)
+    const { rows, repeats } = landed
+    parts.trace(
+      `${source.name}: landed ${rows} rows as version ${version}; ${counts.rowsRejected} were refused, ${repeats} repeat others`,
+    )
+    return { rows, rejected: counts.rowsRejected, repeats, passed: read.passed, lost, version, isLast: read.isWhole }
+  } finally {
+    await landing.abandon()
+  }
+}
+
+interface Read {
+  /** By partition: where the next landing begins. */
+  next: Map<number, bigint>
+  passed: number
+  isWhole: boolean
+}
+
+async function readInto(
+  landing: Landing,
+  source: KafkaSource,
+  { topicOf }: Parts,
+  { topic: { topicId }, plans }: Ground,
+  { most = MOST, signal, onProgress }: LandOptions,
+): Promise<Read> {
+  const { log, decoder } = topicOf(source)
+  const { topic } = source.landing
+  const next = new Map(plans.map(({ partition, from }) => [partition, from]))
+  const left = (): bigint => plans.reduce((sum, { partition, to }) => sum + to - next.get(partition)!, 0n)
+  const total = Number(left())
+  let passed = 0
+  let messages = 0
+  for await (const batch of readTopic(log, plans, { topic, topicId, batchBytes: BATCH_BYTES, signal })) {
+    const { partition } = batch
+    passed += await landMessages(landing, decoder, { topic, topicId, partition, messages: batch.messages }, signal)
+    next.set(partition, batch.next)
+    messages += batch.messages.length
+    onProgress({ stage: 'land', unit: 'rows', done: total - Number(left()), total })
+    if (messages >= most.messages || landing.counts.bytes >= most.bytes) break
+  }
+  return { next, passed, isWhole: left() === 0n }
+}
+
+/** Answers how many were passed over. */
+async function landMessages(
+  landing: Landing,
+  decoder: MessageDecoder,
+  { topic, topicId, partition, messages }: { topic: string; topicId: string; partition: number; messages: readonly Message[] },
+  signal: AbortSignal,
+): Promise<number> {
+  await decoder.prepare(messages, signal)
+  const rows: LandingRow[] = []
+  const refused: RejectedRow[] = []
+  for (const message of messages) {
+    const decoded = decoder.decode(message)
+    const { offset, timestamp } = message
+    if (decoded.kind === 'row') rows.push({ offset, timestamp, json: decoded.json, retracts: decoded.retracts })
+    else if (decoded.kind === 'refused') {
+      const place = { input: partitionInput(topicId, partition), path: partitionPath(topic, partition), row: offset }
+      refused.push({ ...place, raw: decoded.raw, issues: [decoded.issue] })
+    }
+  }
+  await landing.add(partition, rows)
+  await landing.refuse(refused)
+  return messages.length - rows.length - refused.length
+}
+
+/** Local paths of the archive's files with events in a span, both ends included. */
+async function archivedBetween({ table, archive }: Ground, first: Instant, last: Instant): Promise<string[]> {
+  const isNear = ({ columns }: TableFile): boolean => {
+    const { min, max } = columns[A.eventTime] ?? {}
+    return typeof min !== 'bigint' || typeof max !== 'bigint' || (min <= last && max >= first)
+  }
+  return table.localPaths(archive?.files.filter(isNear) ?? [])
+}
+
+interface Commit extends Ground {
+  landed: Landed
+  number: bigint
+  runId: string
+  ranges: readonly { partition: number; from: bigint; next: bigint }[]
+  counts: { rowsRead: number; rowsRejected: number }
+  schema: ReturnType<typeof archiveSchema>
+}
+
+/** Undefined where another run was first. */
+async function commit(source: KafkaSource, { versions, code }: Parts, of: Commit): Promise<number | undefined> {
+  const { table, archive, topic, plans, landed, number, runId, ranges, counts, schema } = of
+  const tags = { [LANDINGS_TAG]: String(number) }
+  const committed = await table.commit({
+    base: archive,
+    operation: 'land',
+    ...(schema ? { schema } : {}),
+    add: landed.files.map(file => ({ ...file, tags })),
+    remove: [],
+    transactions: {
+      [landingsId(source.name)]: number,
+      ...Object.fromEntries(ranges.map(({ partition, next }) => [positionId(source.name, topic.topicId, partition), next])),
+    },
+    lineage: {
+      runId,
+      landing: number,
+      topic: source.landing.topic,
+      topicId: topic.topicId,
+      former: formerTopic(source.name, topic.topicId, archive) ?? null,
+      positions: ranges.map(({ partition, from, next }) => ({ partition, from, to: next })),
+      gaps: plans.flatMap(({ partition, gap }) => (gap ? [{ partition, ...gap }] : [])),
+      rows: landed.rows,
+      rejected: counts.rowsRejected,
+      repeats: landed.repeats,
+      schema: source.landing.schema.fingerprint,
+      versions,
+      code,
+    },
+    isolation: 'append',
+  })
+  return committed.outcome === 'committed' ? committed.version : undefined
+}

@@ -1,0 +1,77 @@
+/**
+ * The story of a landing: what is new in a topic is read up to where it ended when the run began, judged, and appended to
+ * `archive/<source>/` with the positions that the next landing begins at, in the same commit. A topic with much that is new lands in
+ * several commits. A run that dies lands nothing of the one that it was at; the next one reads the same again.
+ */
+import type { Progress } from '../domain/engine.ts'
+import { TransientError } from '../domain/errors.ts'
+import { ReplacedTopicError } from '../domain/eventLog.ts'
+import type { KafkaSource } from '../domain/source.ts'
+import { landBatch } from './landBatch.ts'
+import { planLanding } from './landingPlan.ts'
+import type { Parts } from './parts.ts'
+
+export interface LandOptions {
+  acceptLoss: boolean
+  /** The share of what a commit reads that may be refused. Default: all, since nothing of it is lost. */
+  maxRejected: number | undefined
+  /** How much is read for one commit. */
+  most?: { messages: number; bytes: number }
+  onProgress: (progress: Progress) => void
+  onNote: (text: string) => void
+  signal: AbortSignal
+}
+
+export interface LandResult {
+  commits: number
+  /** Rows that have landed. */
+  rows: number
+  rejected: number
+  /** Rows that did not land, since they repeat others. */
+  repeats: number
+  /** Messages that were passed over: tombstones. */
+  passed: number
+  /** Offsets that were gone unread, which was accepted. */
+  lost: bigint
+  /** The archive's latest version; undefined where there is none. */
+  version: number | undefined
+}
+
+const ATTEMPTS = 20
+
+export async function landTopic(source: KafkaSource, parts: Parts, options: LandOptions): Promise<LandResult> {
+  const { log } = parts.topicOf(source)
+  const table = parts.store.table(`archive/${source.name}`)
+  const name = source.landing.topic
+  const first = await log.topic(name, options.signal)
+  const ends = new Map(first.partitions.map(({ partition, end }) => [partition, end]))
+  const result: LandResult = { commits: 0, rows: 0, rejected: 0, repeats: 0, passed: 0, lost: 0n, version: undefined }
+  let topic = first
+  for (let failed = 0; failed < ATTEMPTS; ) {
+    const archive = await table.snapshot('latest')
+    result.version = archive?.version
+    const plans = planLanding(source, topic, { archive, ends, acceptLoss: options.acceptLoss })
+    // Where reading begins at the end, that is to be remembered.
+    const begins = source.landing.start === 'latest' && !archive
+    if (plans.every(({ from, to, gap }) => from >= to && !gap) && !begins) return result
+    const done = await landBatch(source, parts, { table, archive, topic, plans }, options)
+    if (done) {
+      result.commits++
+      for (const what of ['rows', 'rejected', 'repeats', 'passed'] as const) result[what] += done[what]
+      result.lost += done.lost
+      result.version = done.version
+      if (done.isLast) return result
+    } else {
+      parts.trace(`${source.name}: another run was first`)
+      await new Promise(resolve => setTimeout(resolve, Math.random() * 50 * ++failed))
+    }
+    // Of what is still to be read some may be gone by now.
+    topic = await log.topic(name, options.signal)
+    if (topic.topicId !== first.topicId) throw new ReplacedTopicError(name, first.topicId, topic.topicId)
+  }
+  throw new TransientError(
+    'transient.conflict',
+    `source \`${source.name}\`: its archive changed during ${ATTEMPTS} attempts to land`,
+    { hint: 'Run again when no other run is under way.' },
+  )
+}

@@ -1,0 +1,248 @@
+/** Rows of messages to staged files of an archive. */
+import { afterAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { ARCHIVE_COLUMNS as A } from '../src/domain/kafkaSource.ts'
+import type { Landed, Landing, LandingRow } from '../src/domain/landing.ts'
+import { archiveColumns } from '../src/domain/landing.ts'
+import { REJECTED_COLUMNS } from '../src/domain/rejectedRows.ts'
+import type { KafkaSource } from '../src/domain/source.ts'
+import { formatInstant, parseDuration } from '../src/domain/time.ts'
+import { duckdbEngine } from '../src/engine/duckdb/duckdbEngine.ts'
+import { readSchema } from '../src/validation/readSchema.ts'
+import { scratch } from './kit/scratch.ts'
+
+const engine = duckdbEngine({ memory: 2 ** 29, threads: 2, scratchDir: scratch('engine') })
+afterAll(() => engine.close())
+
+const order = z.object({
+  id: z.string(),
+  at: z.iso.datetime({ offset: true }),
+  amount: z.int64(),
+  note: z.string().trim().default('none'),
+})
+
+const SOURCE: KafkaSource = (() => {
+  const read = readSchema(order)
+  if ('faults' in read) throw new Error('no schema')
+  const csv = { delimiter: ',', quote: '"', header: true, nullText: '', encoding: 'utf-8' }
+  return {
+    kind: 'kafka',
+    name: 'orders',
+    projectDir: '/',
+    schema: read.schema,
+    eventTime: { column: A.eventTime },
+    rowKey: ['id'],
+    allowEmpty: true,
+    csv,
+    landing: {
+      topic: 'shop.orders',
+      schema: read.schema,
+      eventTime: { column: 'at' },
+      format: { value: 'json', key: 'string', envelope: undefined },
+      access: {},
+      parts: {},
+      tombstones: 'reject',
+      start: 'earliest',
+      client: 'platformatic',
+    },
+  }
+})()
+const deduped = (within: string, by = ['id']): KafkaSource => ({
+  ...SOURCE,
+  landing: { ...SOURCE.landing, dedupe: { by, within: parseDuration(within)! } },
+})
+
+const MARK = { number: 7n, at: 1_800_000_000_000_000n }
+const begin = (source = SOURCE): Promise<Landing> =>
+  engine.land({ source, topicId: 'T1', run: { id: 'run', startedAt: 1n }, signal: new AbortController().signal })
+const row = (offset: number, json: string, more: Partial<LandingRow> = {}): LandingRow => ({
+  offset: BigInt(offset),
+  timestamp: 1_700_000_000_000n,
+  json: Buffer.from(json),
+  retracts: false,
+  ...more,
+})
+const orderOf = (id: string, at: string, more = ''): string => `{"id":"${id}","at":"${at}","amount":1${more}}`
+
+async function rowsOf({ files }: Landed, source = SOURCE): Promise<Record<string, unknown>[]> {
+  const columns = archiveColumns(source).filter(({ name }) => name !== A.date)
+  const found: Record<string, unknown>[] = []
+  for (const { localPath, partition } of files) {
+    for await (const batch of engine.query({ paths: [localPath], columns }))
+      for (let at = 0; at < batch.rows; at++)
+        found.push({ ...Object.fromEntries(columns.map(({ name }, i) => [name, batch.columns[i]![at]])), ...partition })
+  }
+  return found
+}
+
+async function refusedIn({ rejects }: Landed): Promise<unknown[][]> {
+  const query = { paths: rejects.files.map(({ localPath }) => localPath), columns: REJECTED_COLUMNS, orderBy: ['path', 'row'] }
+  const select = ['input', 'path', 'row', 'raw', 'code']
+  const found: unknown[][] = []
+  for await (const { rows, columns } of engine.query({ ...query, select }))
+    for (let at = 0; at < rows; at++) found.push(columns.map(column => column[at]))
+  return found
+}
+
+describe('a landing', () => {
+  it('keeps what the schema gives out, with the place of each row, a file for each date', async () => {
+    const landing = await begin()
+    await landing.add(0, [
+      row(5, orderOf('a', '2026-01-01T23:59:59.999999Z', ',"note":"  x "')),
+      row(9, '{"at":"2026-01-02T00:00:00+01:00", "amount":9007199254740993,"id":"b"}'),
+    ])
+    await landing.add(3, [row(1, orderOf('c', '2026-01-02T00:00:00Z'))])
+    expect(landing.counts).toMatchObject({ accepted: 3, refused: 0 })
+    const landed = await landing.finish(MARK, async () => [])
+    expect(landed).toMatchObject({ rows: 3, repeats: 0 })
+    expect(landed.files.map(({ partition, rows }) => [partition, rows])).toEqual([
+      [{ event_date: '2026-01-01' }, 2],
+      [{ event_date: '2026-01-02' }, 1],
+    ])
+    const place = { _landed_at: MARK.at, _landing: 7n, _topic_id: 'T1', _retracts: false }
+    const rows = await rowsOf(landed)
+    expect(rows).toEqual([
+      {
+        id: 'a',
+        at: '2026-01-01T23:59:59.999999Z',
+        amount: 1n,
+        note: 'x',
+        _event_time: 1_767_311_999_999_999n,
+        _partition: 0,
+        _offset: 5n,
+        event_date: '2026-01-01',
+        ...place,
+      },
+      {
+        id: 'b',
+        at: '2026-01-02T00:00:00+01:00',
+        amount: 9_007_199_254_740_993n,
+        note: 'none',
+        _event_time: 1_767_308_400_000_000n,
+        _partition: 0,
+        _offset: 9n,
+        event_date: '2026-01-01',
+        ...place,
+      },
+      {
+        id: 'c',
+        at: '2026-01-02T00:00:00Z',
+        amount: 1n,
+        note: 'none',
+        _event_time: 1_767_312_000_000_000n,
+        _partition: 3,
+        _offset: 1n,
+        event_date: '2026-01-02',
+        ...place,
+      },
+    ])
+    await landing.abandon()
+  })
+
+  it('refuses row by row, with topic, partition and offset', async () => {
+    const landing = await begin()
+    await landing.add(1, [
+      row(10, 'no json'),
+      row(11, orderOf('a', '2026-01-01T00:00:00Z')),
+      row(12, '{"id":1,"at":"2026-01-01T00:00:00Z","amount":1}'),
+      row(13, orderOf('b', '2026-01-01T00:00:00Z')),
+      row(14, '[1]'),
+    ])
+    const place = { input: 'kafka:T1/2', path: 'kafka:shop.orders/2' }
+    await landing.refuse([{ ...place, row: 3n, raw: '', issues: [{ path: '', code: 'tombstone', message: 'No value' }] }])
+    expect(landing.counts).toMatchObject({ accepted: 2, refused: 4 })
+    const landed = await landing.finish(MARK, async () => [])
+    expect((await rowsOf(landed)).map(found => [found.id, found._offset])).toEqual([
+      ['a', 11n],
+      ['b', 13n],
+    ])
+    expect(await refusedIn(landed)).toEqual([
+      ['kafka:T1/1', 'kafka:shop.orders/1', 10n, 'no json', 'malformed'],
+      ['kafka:T1/1', 'kafka:shop.orders/1', 12n, '{"id":1,"at":"2026-01-01T00:00:00Z","amount":1}', 'invalid_type'],
+      ['kafka:T1/1', 'kafka:shop.orders/1', 14n, '[1]', 'malformed'],
+      ['kafka:T1/2', 'kafka:shop.orders/2', 3n, '', 'tombstone'],
+    ])
+    expect(landed.rejects.commonest).toEqual({ reason: expect.any(String), rows: 1 })
+    await landing.abandon()
+  })
+
+  it('keeps of a retraction its key, and whatever else can be read of it', async () => {
+    const landing = await begin()
+    await landing.add(0, [
+      row(1, '{"id":"a"}', { retracts: true }),
+      row(2, orderOf('b', '2026-01-01T00:00:00Z'), { retracts: true }),
+      row(3, '{"at":"2026-01-01T00:00:00Z"}', { retracts: true }),
+    ])
+    const landed = await landing.finish(MARK, async () => [])
+    expect((await rowsOf(landed)).map(found => [found.id, found.at, found._event_time, found._retracts])).toEqual([
+      ['a', null, 1_700_000_000_000_000n, true],
+      ['b', '2026-01-01T00:00:00Z', 1_767_225_600_000_000n, true],
+    ])
+    expect(await refusedIn(landed)).toMatchObject([[expect.any(String), expect.any(String), 3n, expect.any(String), 'no_row_key']])
+    await landing.abandon()
+  })
+
+  it('of no rows stages nothing', async () => {
+    const landing = await begin()
+    expect(await landing.finish(MARK, async () => [])).toMatchObject({ files: [], rows: 0, repeats: 0 })
+    await landing.abandon()
+  })
+})
+
+describe('repeats', () => {
+  const hour = (of: number): string => `2026-01-01T${String(of).padStart(2, '0')}:00:00Z`
+
+  it('within the horizon do not land, neither of the same landing nor of the archive', async () => {
+    const source = deduped('2h')
+    const first = await begin(source)
+    await first.add(0, [
+      row(1, orderOf('a', hour(3))),
+      row(2, orderOf('b', hour(3))),
+      row(3, orderOf('a', hour(3))),
+      row(4, orderOf('a', hour(6))),
+      row(5, orderOf('b', hour(5))),
+    ])
+    await first.add(1, [row(1, orderOf('a', hour(3)))])
+    const landed = await first.finish(MARK, async () => [])
+    const placesOf = async (of: Landed): Promise<unknown[]> =>
+      (await rowsOf(of, source)).map(found => [found.id, found._partition, found._offset])
+    expect(await placesOf(landed)).toEqual([
+      ['a', 0, 1n],
+      ['b', 0, 2n],
+      ['a', 0, 4n],
+    ])
+    expect(landed.repeats).toBe(3)
+
+    const second = await begin(source)
+    await second.add(0, [
+      row(6, orderOf('a', hour(8))),
+      row(7, orderOf('a', hour(9))),
+      row(8, orderOf('c', hour(3))),
+      row(9, orderOf('b', hour(0))),
+    ])
+    const asked: string[][] = []
+    const again = await second.finish({ ...MARK, number: 8n }, async (from, to) => {
+      asked.push([formatInstant(from), formatInstant(to)])
+      return landed.files.map(({ localPath }) => localPath)
+    })
+    expect(asked).toEqual([['2025-12-31T22:00:00.000000Z', '2026-01-01T11:00:00.000000Z']])
+    expect(await placesOf(again)).toEqual([
+      ['c', 0, 8n],
+      ['b', 0, 9n],
+    ])
+    for (const landing of [first, second]) await landing.abandon()
+  })
+
+  it('are told by all ids together; what lacks one repeats nothing', async () => {
+    const source = deduped('1h', ['id', 'note'])
+    const landing = await begin({ ...source, landing: { ...source.landing } })
+    await landing.add(0, [
+      row(1, orderOf('a', hour(3), ',"note":"x"')),
+      row(2, orderOf('a', hour(3), ',"note":"y"')),
+      row(3, orderOf('a', hour(3), ',"note":"x"')),
+    ])
+    const landed = await landing.finish(MARK, async () => [])
+    expect((await rowsOf(landed, source)).map(({ _offset }) => _offset)).toEqual([1n, 2n])
+    await landing.abandon()
+  })
+})
