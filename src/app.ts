@@ -6,7 +6,7 @@ import { setFlagsFromString } from 'node:v8'
 import type { Config } from './config.ts'
 import { loadConfig } from './config.ts'
 import { deltaTableStore } from './delta/deltaTableStore.ts'
-import { DefinitionError, TransientError } from './domain/errors.ts'
+import { DefinitionError, InvariantError, TransientError } from './domain/errors.ts'
 import type { LocalCopies } from './domain/localCopies.ts'
 import type { ObjectStore } from './domain/objectStore.ts'
 import type { TableStore } from './domain/tableStore.ts'
@@ -20,6 +20,7 @@ import { S3Bucket } from './objects/s3/bucket.ts'
 import { s3ObjectReader } from './objects/s3/s3ObjectReader.ts'
 import { s3ObjectStore } from './objects/s3/s3ObjectStore.ts'
 import type { Parts } from './run/parts.ts'
+import { archiveSource } from './sources/archive/archiveSource.ts'
 import { bucketSource } from './sources/objects/bucketSource.ts'
 import { Link } from './sources/objects/link.ts'
 import { objectsSource } from './sources/objects/objectsSource.ts'
@@ -73,8 +74,14 @@ export async function createApp(flags: { store?: string }, signal: AbortSignal):
     engine,
     scratchDir,
     signal,
-    sourceOf: ({ source }) =>
-      isInBucket(source) ? bucketSource(source, access(placeOf(source.uri).bucket)) : objectsSource(source, now),
+    sourceOf: ({ source }) => {
+      if (source.kind === 'kafka')
+        return archiveSource(source, store.table(`archive/${source.name}`), query => engine.stageQuery(query))
+      return isInBucket(source) ? bucketSource(source, access(placeOf(source.uri).bucket)) : objectsSource(source, now)
+    },
+    topicOf: () => {
+      throw new InvariantError('defect.topic', 'no client yet')
+    },
     now: currentInstant,
     versions: { quern: VERSION, node: process.versions.node },
     code: config.imageDigest ?? gitCommit(config.projectDir),

@@ -21,6 +21,7 @@ export type {
   Columns,
   FeatureSetDeclaration,
   FeatureSetOptions,
+  ObjectsDeclaration,
   ObjectsOptions,
   ProjectConfig,
   RowOf,
@@ -29,3 +30,5 @@ export type {
 export { defineConfig, defineFeatureSet, objects } from './definition/declarations.ts'
 export type { ExpectationDeclaration } from './definition/expectations.ts'
 export { fresherThan, lateShareBelow, nullShareBelow, rowsBetween, uniqueKey } from './definition/expectations.ts'
+export type { KafkaDeclaration, KafkaOptions } from './definition/kafkaDeclaration.ts'
+export { kafka } from './definition/kafkaDeclaration.ts'

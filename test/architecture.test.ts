@@ -51,7 +51,17 @@ const MAY: Record<string, string[]> = {
   'config.ts': ['domain', 'definition', 'projectFiles.ts'],
   'registry.ts': ['domain', 'definition', 'projectFiles.ts'],
   'fixtures.ts': ['domain', 'definition', 'projectFiles.ts', 'registry.ts'],
-  'app.ts': ['domain', 'run', 'delta', 'engine/duckdb', 'objects', 'sources/objects', 'config.ts', 'version.ts'],
+  'app.ts': [
+    'domain',
+    'run',
+    'delta',
+    'engine/duckdb',
+    'objects',
+    'sources/archive',
+    'sources/objects',
+    'config.ts',
+    'version.ts',
+  ],
   cli: ['domain', 'run', 'app.ts', 'config.ts', 'fixtures.ts', 'folders.ts', 'registry.ts', 'version.ts'],
 }
 

@@ -9,6 +9,7 @@ import { loadDefinitions } from '../src/registry.ts'
 import { accessAt, definitionOf, ROWS, sourceAt } from './kit/bucketSources.ts'
 import { gatewayBinary, startGateway } from './kit/gateway.ts'
 import { manyNdjson, manyParquet, tagAll } from './kit/manyObjects.ts'
+import { objectsOf } from './kit/objectsOf.ts'
 import { orders, project } from './kit/project.ts'
 import { cases, scratch } from './kit/scratch.ts'
 
@@ -43,7 +44,7 @@ describe.skipIf('missing' in found)(`many objects ${'missing' in found ? `(skipp
       tagAll(folder)
       const cwd = project({ 'transforms/o.ts': orders({ uri: `s3://${bucket}/in/*.${kind}`, schema: SCHEMA }) })
       const [set] = await loadDefinitions(cwd)
-      const source = sourceAt(line)(set!.source)
+      const source = sourceAt(line)(objectsOf(set!))
       const engine = duckdbEngine({ memory: 2 ** 30, threads: 2, scratchDir: scratch('engine') })
       // What is paid once is paid before.
       await source.pin([])

@@ -11,6 +11,7 @@ import { backfill } from '../src/run/backfill.ts'
 import { verifyVersion } from '../src/run/verifyVersion.ts'
 import { differences } from './kit/computing.ts'
 import { inProcess, QUIET } from './kit/inProcess.ts'
+import { objectsOf } from './kit/objectsOf.ts'
 import { writeParquet } from './kit/parquet.ts'
 import { cases, scratch } from './kit/scratch.ts'
 import { definition, eventColumns, history } from './oracle/histories.ts'
@@ -38,7 +39,7 @@ function projectOf(set: FeatureSet): { set: FeatureSet; data: string; root: stri
   const root = join(folder, `chain-${chains++}`)
   const data = join(root, 'data')
   mkdirSync(data, { recursive: true })
-  return { set: { ...set, source: { ...set.source, uri: data, allowEmpty: true } }, data, root }
+  return { set: { ...set, source: { ...objectsOf(set), uri: data, allowEmpty: true } }, data, root }
 }
 
 /** Whoever wants to prove old versions keeps old files: a folder of them, and the set that reads it. */
@@ -47,7 +48,7 @@ function copiesOf(set: FeatureSet, root: string): { set: FeatureSet; copy: (path
   mkdirSync(copies)
   let copied = 0
   return {
-    set: { ...set, source: { ...set.source, uri: copies } },
+    set: { ...set, source: { ...objectsOf(set), uri: copies } },
     copy: path => cpSync(path, join(copies, `${copied++}.parquet`)),
   }
 }

@@ -178,7 +178,9 @@ describe('a landing', () => {
       ['a', null, 1_700_000_000_000_000n, true],
       ['b', '2026-01-01T00:00:00Z', 1_767_225_600_000_000n, true],
     ])
-    expect(await refusedIn(landed)).toMatchObject([[expect.any(String), expect.any(String), 3n, expect.any(String), 'no_row_key']])
+    expect(await refusedIn(landed)).toMatchObject([
+      [expect.any(String), expect.any(String), 3n, expect.any(String), 'no_row_key'],
+    ])
     await landing.abandon()
   })
 

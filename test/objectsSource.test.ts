@@ -7,6 +7,7 @@ import { resolveSource } from '../src/definition/resolveSource.ts'
 import type { Source } from '../src/domain/source.ts'
 import { objects } from '../src/index.ts'
 import { objectsSource } from '../src/sources/objects/objectsSource.ts'
+import { objectsOf } from './kit/objectsOf.ts'
 import { scratch } from './kit/scratch.ts'
 
 const HOUR_AGO = new Date(Date.now() - 3_600_000)
@@ -29,7 +30,7 @@ function sourceOf(
   const definition = resolveSource(declaration as never, folder, (_, fault) => {
     throw new Error(fault.message)
   })!
-  return { folder, source: objectsSource(definition, () => Date.now()) }
+  return { folder, source: objectsSource(objectsOf({ source: definition }), () => Date.now()) }
 }
 
 function write(path: string, text: string, at = HOUR_AGO): void {

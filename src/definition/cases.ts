@@ -1,7 +1,8 @@
 /** What a fixture file exports: unit cases of one definition. Nothing is checked here; `resolveCases` reports all faults at once. */
 import type { z } from 'zod'
 import type { FeatureDeclaration } from './aggregations.ts'
-import type { FeatureSetDeclaration, RowObject, RowOf } from './declarations.ts'
+import type { FeatureSetDeclaration, RowOf } from './declarations.ts'
+import type { RowObject } from './rowTypes.ts'
 
 /** Instants may be written as ISO 8601 text, 64-bit integers as numbers. */
 type Written<T> = T extends Date ? Date | string : T extends bigint ? bigint | number : T

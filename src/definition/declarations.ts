@@ -1,43 +1,11 @@
 /** What a transform file exports. Nothing is checked here: `resolveFeatureSet` reports all faults at once. */
-import type { z } from 'zod'
 import type { CsvDialect } from '../domain/source.ts'
 import type { S3Access } from '../domain/storePlace.ts'
 import type { DurationText, FeatureDeclaration } from './aggregations.ts'
 import { Condition, Operand } from './columns.ts'
 import type { ExpectationDeclaration } from './expectations.ts'
-
-/** The zod schema of a row: an object, or one of several. */
-export type RowObject =
-  | z.ZodObject
-  | z.ZodReadonly<z.ZodObject>
-  | z.ZodDiscriminatedUnion<readonly z.ZodObject[]>
-  | z.ZodUnion<readonly z.ZodObject[]>
-  | z.ZodIntersection<z.ZodObject, z.ZodObject>
-
-/** The columns of every object that a row can be, without what `z.looseObject` lets through besides. */
-type Named<T> = T extends unknown ? keyof { [K in keyof T as string extends K ? never : K]: T[K] } : never
-type Member<T, K> = T extends unknown ? (K extends keyof T ? T[K] : undefined) : never
-type Input<S extends RowObject> = { [K in Named<z.output<S>>]: Member<z.output<S>, K> }
-type ColumnName<S extends RowObject> = keyof Input<S> & string
-/** Of values that are nested, of several types, or of any, the column is JSON text. */
-type Value<T> = 0 extends 1 & T ? string : Plain<NonNullable<T>>
-type Plain<T> = [T] extends [string]
-  ? T
-  : [T] extends [number | bigint]
-    ? T
-    : [T] extends [boolean]
-      ? T
-      : [T] extends [Date]
-        ? T
-        : string
-
-/** The columns whose values can say when something happened. */
-type InstantColumn<S extends RowObject> = {
-  [K in ColumnName<S>]: NonNullable<Input<S>[K]> extends Date | string ? K : never
-}[ColumnName<S>]
-type NumberColumn<S extends RowObject> = {
-  [K in ColumnName<S>]: NonNullable<Input<S>[K]> extends number | bigint ? K : never
-}[ColumnName<S>]
+import type { KafkaDeclaration } from './kafkaDeclaration.ts'
+import type { ColumnName, Input, InstantColumn, NumberColumn, RowObject, Value } from './rowTypes.ts'
 
 export interface ObjectsOptions<S extends RowObject> {
   /** One source per name: the same name with different options is refused. */
@@ -71,13 +39,15 @@ export interface ObjectsOptions<S extends RowObject> {
   inventory?: string
 }
 
-export interface SourceDeclaration<S extends RowObject = RowObject> {
+export interface ObjectsDeclaration<S extends RowObject = RowObject> {
   readonly kind: 'objects'
   readonly options: ObjectsOptions<S>
 }
 
+export type SourceDeclaration<S extends RowObject = RowObject> = ObjectsDeclaration<S> | KafkaDeclaration<S>
+
 /** Immutable files, read in place: Parquet, CSV or NDJSON, the text formats also as .gz or .zst. */
-export function objects<S extends RowObject>(options: ObjectsOptions<S>): SourceDeclaration<S> {
+export function objects<S extends RowObject>(options: ObjectsOptions<S>): ObjectsDeclaration<S> {
   return { kind: 'objects', options }
 }
 

@@ -1,4 +1,5 @@
-/** Options objects that people write: unknown members and names. */
+/** Options objects that people write: unknown members, names and words. */
+import { nearest } from '../domain/nearest.ts'
 
 /** Members of `options` that no option is called. A mistyped option would else be left out in silence. */
 export function unknownOptions(options: object, known: readonly string[]): string[] {
@@ -33,4 +34,38 @@ export function nameHint(wrong: unknown): string {
     .replace(/[^a-z0-9]+/g, '_')
     .replace(/^[^a-z]+|_+$/g, '')
   return typeof wrong === 'string' && close !== '' ? `${rule} Write \`${close}\`.` : rule
+}
+
+/** One of some words; `usual` where it is left out, or is none of them. */
+export function choice<const T extends string>(
+  part: string,
+  given: unknown,
+  words: readonly T[],
+  usual: NoInfer<T>,
+  fault: (part: string, message: string, hint: string) => void,
+): T {
+  if (given === undefined) return usual
+  const found = words.find(word => word === given)
+  if (found === undefined) fault(part, `cannot be \`${shown(given)}\``, `Write ${listed(words)}.`)
+  return found ?? usual
+}
+
+const listed = (words: readonly string[]): string => {
+  const quoted = words.map(word => `'${word}'`)
+  return quoted.length === 1 ? quoted[0]! : `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`
+}
+
+/** An object of options within options; undefined where it is none. Its values are not shown: one of them may be a secret. */
+export function members(
+  part: string,
+  given: unknown,
+  known: readonly string[],
+  fault: (part: string, message: string, hint: string) => void,
+): Record<string, unknown> | undefined {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    fault(part, 'is no object of options', `Its options are ${known.join(', ')}.`)
+    return undefined
+  }
+  for (const option of unknownOptions(given, known)) fault(`${part}.${option}`, 'there is no such option', nearest(option, known))
+  return given as Record<string, unknown>
 }

@@ -4,9 +4,11 @@ import { typeName } from '../domain/columnType.ts'
 import type { Fault } from '../domain/errors.ts'
 import type { FeatureColumn, FeatureSet, Window } from '../domain/featureSet.ts'
 import { AGGREGATIONS } from '../domain/featureSet.ts'
+import { ARCHIVE_COLUMNS } from '../domain/kafkaSource.ts'
 import { nearest } from '../domain/nearest.ts'
 import type { Field } from '../domain/schema.ts'
-import type { ObjectsSource } from '../domain/source.ts'
+import type { SourceDefinition } from '../domain/source.ts'
+import { gateOf } from '../domain/source.ts'
 import type { Duration } from '../domain/time.ts'
 import { parseDuration } from '../domain/time.ts'
 import type { FeatureDeclaration } from './aggregations.ts'
@@ -42,7 +44,7 @@ export function resolveFeatureSet(
   if (!isName(options.name)) fault('name', `\`${shown(options.name)}\` is no name`, nameHint(options.name))
   if (options.description !== undefined && typeof options.description !== 'string')
     fault('description', `\`${shown(options.description)}\` is no text`, 'Write a sentence in quotes.')
-  const source = resolveSource(options.source, context.projectDir, (part, problem) =>
+  const declared = resolveSource(options.source, context.projectDir, (part, problem) =>
     report(`source \`${shown(options.source?.options?.name)}\`: ${part}`, problem),
   )
   const duration = (part: 'every' | 'offset' | 'delay' | 'lateness', fallback: Duration): Duration => {
@@ -57,6 +59,7 @@ export function resolveFeatureSet(
   const maxRejected = options.maxRejected ?? 0
   if (!(typeof maxRejected === 'number' && maxRejected >= 0 && maxRejected <= 1))
     fault('maxRejected', `\`${maxRejected}\` is no share`, 'Give a number from 0 to 1, such as 0.01.')
+  const source = declared && known(declared, options.late)
   const late = options.late ?? (source?.knownTime === undefined ? 'restate' : 'asKnown')
   if (late !== 'restate' && late !== 'asKnown') fault('late', `\`${late}\` is no policy`, "Write 'restate' or 'asKnown'.")
   if (late === 'asKnown' && source && source.knownTime === undefined)
@@ -65,11 +68,14 @@ export function resolveFeatureSet(
       `'asKnown' needs to know when rows became known`,
       "Declare the source's `knownTime`, or write `late: 'restate'`.",
     )
-  const columnNames = source?.schema.fields.map(({ name }) => name)
+  // What an archive adds to a row is for the run to know, and no feature's.
+  const declaredFields =
+    source && gateOf(source).fields.flatMap(({ name }) => source.schema.fields.filter(field => field.name === name))
+  const columnNames = declaredFields?.map(({ name }) => name)
   const expectations = resolveExpectations(options.expect, columnNames, report)
-  if (!source) return { faults }
+  if (!source || !declaredFields) return { faults }
 
-  const fields = new Map(source.schema.fields.map(field => [field.name, field]))
+  const fields = new Map(declaredFields.map(field => [field.name, field]))
   const entity = resolveEntity(options.entity, fields, fault)
   const columns = resolveFeatures(declaration, fields, report)
   checkNames(
@@ -90,6 +96,12 @@ export function resolveFeatureSet(
       apart: fingerprintOf({ ...set, source: { ...source, schema: { ...source.schema, fingerprint: '' } } }),
     },
   }
+}
+
+/** A row of an archive became known when it landed, where a set asks for just that and the source declares nothing else. */
+function known(source: SourceDefinition, late: unknown): SourceDefinition {
+  const isAsked = source.kind === 'kafka' && source.knownTime === undefined && late === 'asKnown'
+  return isAsked ? { ...source, knownTime: ARCHIVE_COLUMNS.landedAt } : source
 }
 
 const OPTIONS = [
@@ -239,13 +251,19 @@ function fingerprintOf(set: Omit<FeatureSet, 'fingerprint' | 'apart'>): string {
   return hashOf(meaning)
 }
 
-function sourceMeaning(source: ObjectsSource): object {
-  const { schema, eventTime, knownTime, rowKey, zone, csv } = source
-  return { schema: schema.fingerprint, eventTime, knownTime, rowKey, zone, csv }
+function sourceMeaning(source: SourceDefinition): object {
+  const { schema, eventTime, knownTime, rowKey, zone, csv, position, retracts } = source
+  return { schema: schema.fingerprint, eventTime, knownTime, rowKey, zone, csv, position, retracts }
 }
 
 /** Equal for two declarations of one source, wherever they stand. */
-export function sourceFingerprint(source: ObjectsSource): string {
+export function sourceFingerprint(source: SourceDefinition): string {
+  if (source.kind === 'kafka') {
+    const { landing, knownTime } = source
+    // That a set goes by the moment of landing is its own affair.
+    const declared = { knownTime: knownTime === ARCHIVE_COLUMNS.landedAt ? undefined : knownTime }
+    return hashOf({ ...sourceMeaning(source), ...declared, ...landing, schema: landing.schema.fingerprint })
+  }
   const { uri, allowEmpty, listing, inventory } = source
   return hashOf({ ...sourceMeaning(source), uri, allowEmpty, listing, inventory })
 }

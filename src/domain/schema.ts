@@ -74,6 +74,8 @@ export interface Field {
   type: ColumnType
   /** The column is text, each value JSON: of nested values, and where the schema accepts values of several types. */
   isJson: boolean
+  /** The column holds what a schema has given out before: a source gives its values as they are, NaN included, and nobody judges them. */
+  stored?: true
   /** What zod is given: decides how a source decodes the column. `any` where `shape` is nothing simpler. */
   input: 'boolean' | 'number' | 'bigint' | 'string' | 'date' | 'any'
   shape: InputShape

@@ -13,6 +13,8 @@ export interface CsvDialect {
   encoding: string
 }
 
+export const DEFAULT_DIALECT: CsvDialect = { delimiter: ',', quote: '"', header: true, nullText: '', encoding: 'utf-8' }
+
 /** What a computation needs to know of the rows of any source. */
 interface RowsSource {
   name: string
@@ -60,6 +62,9 @@ export interface KafkaSource extends RowsSource {
 }
 
 export type SourceDefinition = ObjectsSource | KafkaSource
+
+/** The schema that judges a source's rows: of an archive's it did so when they landed. */
+export const gateOf = (source: SourceDefinition): RowSchema => (source.kind === 'kafka' ? source.landing.schema : source.schema)
 
 export type FileFormat = 'parquet' | 'csv' | 'ndjson'
 export type Compression = 'none' | 'gzip' | 'zstd'

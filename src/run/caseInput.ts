@@ -7,7 +7,7 @@ import { isFloat } from '../domain/columnType.ts'
 import type { Engine } from '../domain/engine.ts'
 import { DefinitionError } from '../domain/errors.ts'
 import type { Field } from '../domain/schema.ts'
-import type { CsvDialect, FileFormat, PinnedFile, SourceDefinition } from '../domain/source.ts'
+import type { FileFormat, PinnedFile, SourceDefinition } from '../domain/source.ts'
 import { fromDate, parseInstant } from '../domain/time.ts'
 import type { InputRow } from '../domain/unitCase.ts'
 
@@ -16,9 +16,6 @@ export interface CaseParts {
   /** A folder for files of this process. */
   scratchDir: string
 }
-
-/** Rows are objects, so how the source's own files spell them has no say. */
-export const DIALECT: CsvDialect = { delimiter: ',', quote: '"', header: true, nullText: '', encoding: 'utf-8' }
 
 /** The file holds the rows in their order. */
 export async function writeInput(source: SourceDefinition, rows: readonly InputRow[], parts: CaseParts): Promise<PinnedFile> {
@@ -35,8 +32,10 @@ export async function writeInput(source: SourceDefinition, rows: readonly InputR
   return { path, hash, size: bytes.length, modifiedAt: 'racy', format, compression: 'none', partition: {} }
 }
 
-/** The one that the pattern names; Parquet, whose columns have types, where it names none or several. */
-function formatOf({ uri, schema }: SourceDefinition): FileFormat {
+/** The one that the pattern names; Parquet, whose columns have types, where it names none or several. Messages are as JSON. */
+function formatOf(source: SourceDefinition): FileFormat {
+  if (source.kind === 'kafka') return 'ndjson'
+  const { uri, schema } = source
   const namedBy = (text: string, pattern: RegExp): Set<string> =>
     new Set([...text.matchAll(pattern)].map(([, extension]) => extension!.replace('jsonl', 'ndjson')))
   const byFile = namedBy(uri.slice(uri.lastIndexOf('/') + 1), /[.{,](parquet|csv|ndjson|jsonl)\b/g)

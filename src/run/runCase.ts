@@ -6,17 +6,19 @@ import type { FeatureSet } from '../domain/featureSet.ts'
 import { union } from '../domain/ranges.ts'
 import type { RejectedRow } from '../domain/rejectedRows.ts'
 import type { PinnedFile } from '../domain/source.ts'
+import { DEFAULT_DIALECT } from '../domain/source.ts'
 import type { Instant } from '../domain/time.ts'
 import type { CaseDifference, UnitCase } from '../domain/unitCase.ts'
 import type { CaseParts } from './caseInput.ts'
-import { DIALECT, writeInput } from './caseInput.ts'
+import { writeInput } from './caseInput.ts'
 import { tableColumns } from './columns.ts'
 import { slackOf } from './rounding.ts'
 import { stagedRejects } from './stagedRejects.ts'
 
 /** What differs from what the case expects: nothing where it holds. Raises what a run over the same file would raise. */
 export async function runCase(unit: UnitCase, parts: CaseParts, signal: AbortSignal): Promise<CaseDifference[]> {
-  const source = { ...unit.set.source, csv: DIALECT }
+  // Rows are objects, so how the source's own files spell them has no say.
+  const source = { ...unit.set.source, csv: DEFAULT_DIALECT }
   const set = { ...unit.set, source }
   const file = await writeInput(source, [...unit.rows, ...unit.rejects.map(({ row }) => row)], parts)
   const files = [file.path]

@@ -75,7 +75,9 @@ export function describeTableStore(name: string, make: (now: () => number) => Ta
         const file = { ...(await staged(id)), partition: { day: dayOf(id) }, tags: { 'quern.id': `of "${id}"` } }
         const schema = { columns: COLUMNS_OF_DAYS, partitionBy: ['day'] }
         const more = { columns: [...COLUMNS_OF_DAYS, { name: 'more', type: { kind: 'string' as const }, nullable: true }] }
-        await table.commit(await change(id, { add: [file], remove: [], ...(id === 0n ? { schema } : id === 11n ? { schema: more } : {}) }))
+        await table.commit(
+          await change(id, { add: [file], remove: [], ...(id === 0n ? { schema } : id === 11n ? { schema: more } : {}) }),
+        )
       }
       const { files, partitionBy, columns } = (await table.snapshot('latest'))!
       expect(partitionBy).toEqual(['day'])

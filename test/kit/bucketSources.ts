@@ -1,8 +1,9 @@
 /** Sources over objects in buckets of the tests' own server. */
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { z } from 'zod'
-import type { ObjectsOptions, RowObject } from '../../src/definition/declarations.ts'
+import type { ObjectsOptions } from '../../src/definition/declarations.ts'
 import { resolveSource } from '../../src/definition/resolveSource.ts'
+import type { RowObject } from '../../src/definition/rowTypes.ts'
 import type { LocalCopies } from '../../src/domain/localCopies.ts'
 import type { ObjectsSource, OpenOptions, Source } from '../../src/domain/source.ts'
 import { objects } from '../../src/index.ts'
@@ -15,6 +16,7 @@ import { objectsSource } from '../../src/sources/objects/objectsSource.ts'
 import { isInBucket, placeOf } from '../../src/sources/objects/wantedKeys.ts'
 import type { Line } from './buckets.ts'
 import { bucketAt, copiesIn } from './buckets.ts'
+import { objectsOf } from './objectsOf.ts'
 
 export interface AccessOptions {
   copies?: LocalCopies
@@ -41,9 +43,10 @@ export function definitionOf(uri: string, more: SourceOptions = {}, folder = '/'
     eventTime: 't',
     ...more,
   } as never)
-  return resolveSource(declaration, folder, (part, { message }) => {
+  const source = resolveSource(declaration, folder, (part, { message }) => {
     throw new Error(`${part}: ${message}`)
   })!
+  return objectsOf({ source })
 }
 
 /** Where its uri says: in a bucket at the end of the line, or in the file system. */

@@ -10,9 +10,11 @@ import { localObjectStore } from '../../src/objects/localObjectStore.ts'
 import type { Parts } from '../../src/run/parts.ts'
 import type { RunOptions, RunResult } from '../../src/run/runFeatureSet.ts'
 import { runFeatureSet } from '../../src/run/runFeatureSet.ts'
+import { archiveSource } from '../../src/sources/archive/archiveSource.ts'
 import { objectsSource } from '../../src/sources/objects/objectsSource.ts'
 import type { ComputedRow } from './computing.ts'
 import { snapshotRows } from './computing.ts'
+import { objectsOf } from './objectsOf.ts'
 
 export interface InProcess extends Parts {
   close: () => Promise<void>
@@ -23,6 +25,10 @@ export interface InProcess extends Parts {
 
 export const QUIET = { onProgress: () => {}, signal: new AbortController().signal }
 
+const noTopic: Parts['topicOf'] = ({ name }) => {
+  throw new Error(`no topic for ${name}`)
+}
+
 interface Options {
   /** Keeps the scratch of several workers over one folder apart. */
   worker?: string
@@ -30,11 +36,18 @@ interface Options {
   objects?: (store: ObjectStore) => ObjectStore
   /** Default: local files. */
   sourceOf?: (source: ObjectsSource) => Source
+  /** What topics are read through. Default: none is. */
+  topicOf?: Parts['topicOf']
 }
 
 export function inProcess(
   folder: string,
-  { worker = '', objects = store => store, sourceOf = source => objectsSource(source, () => Date.now()) }: Options = {},
+  {
+    worker = '',
+    objects = store => store,
+    sourceOf = source => objectsSource(source, () => Date.now()),
+    topicOf = noTopic,
+  }: Options = {},
 ): InProcess {
   const scratchDir = join(folder, `scratch${worker}`)
   const engine = duckdbEngine({ memory: 2 ** 30, threads: 2, scratchDir })
@@ -46,7 +59,11 @@ export function inProcess(
   const parts: Parts = {
     store,
     engine,
-    sourceOf: set => sourceOf(set.source),
+    sourceOf: set =>
+      set.source.kind === 'kafka'
+        ? archiveSource(set.source, store.table(`archive/${set.source.name}`), query => engine.stageQuery(query))
+        : sourceOf(objectsOf(set)),
+    topicOf,
     now: () => BigInt(Date.now()) * 1000n,
     signal: QUIET.signal,
     versions: { quern: 'test', node: process.versions.node },

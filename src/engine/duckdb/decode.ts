@@ -1,4 +1,5 @@
 /** How a source's physical column becomes a value of the schema's type: in SQL for every row, in JavaScript for what zod sees. */
+import type { ColumnType } from '../../domain/columnType.ts'
 import { isInteger } from '../../domain/columnType.ts'
 import { DataError } from '../../domain/errors.ts'
 import type { Field } from '../../domain/schema.ts'
@@ -6,8 +7,8 @@ import type { Instant } from '../../domain/time.ts'
 import { instantOfText } from '../../domain/zonedTime.ts'
 import { dateOf, decodeText, NUMBER_TEXT } from '../../validation/decodeShape.ts'
 import { sqlType } from './expressionSql.ts'
+import { instantSql, localSql, microsSql } from './instantSql.ts'
 import { holdsShape, naturalValue } from './natural.ts'
-import { literal } from './sql.ts'
 
 /** A column as a group of files holds it. */
 export interface PhysicalColumn {
@@ -45,13 +46,37 @@ const INFINITE = '9223372036854775807'
 
 /** `where` names the file for messages. `zone` is the source's. */
 export function decoderOf(field: Field, column: PhysicalColumn, zone: string | undefined, where: string): Decoder {
-  const decoder = column.type === 'TEXT' ? textDecoder(field, column.sql, zone) : typedDecoder(field, column, zone, where)
+  const decoder = field.stored
+    ? storedDecoder(field, column)
+    : column.type === 'TEXT'
+      ? textDecoder(field, column.sql, zone)
+      : typedDecoder(field, column, zone, where)
   if (decoder) return decoder
   throw new DataError(
     'data.type',
     `${where}: column \`${field.name}\` is ${column.type}, which cannot hold the schema's ${wanted(field)}`,
     { hint: 'Change the schema to the type that the file has, or write the file with the type that the schema wants.' },
   )
+}
+
+/** What may stand in files of before a schema was widened; of integers that are numbers to JavaScript a double holds each. */
+const WIDER: Record<string, ColumnType['kind'][]> = {
+  INTEGER: ['int64', 'double', 'decimal'],
+  BIGINT: ['double', 'decimal'],
+  FLOAT: ['double'],
+}
+
+/** Of values that a schema gave out: each is what it is, and one of a narrower type than the column has by now is widened. */
+function storedDecoder(field: Field, { sql, type }: PhysicalColumn): Decoder | undefined {
+  const target = sqlType(field.type)
+  const micros = field.type.kind === 'timestamp' ? microsSql(sql, type, 'UTC') : undefined
+  if (micros !== undefined) {
+    const value = type === 'TIMESTAMP WITH TIME ZONE' ? sql : `make_timestamptz(${micros})`
+    return { value, micros, conditions: [], raw: value, seen: raw => raw }
+  }
+  if (type !== target && !WIDER[type]?.includes(field.type.kind)) return undefined
+  const value = narrowed(sql, type, target)
+  return { value, conditions: [], raw: value, seen: raw => raw, ...(type === 'VARCHAR' ? { isText: true } : {}) }
 }
 
 function wanted({ input, type, shape }: Field): string {
@@ -203,49 +228,6 @@ function dateDecoder(field: Field, { sql, type }: PhysicalColumn, zone: string |
     seen: raw => dateOf(raw as bigint),
     instant: raw => raw as bigint,
   }
-}
-
-/** SQL for the instant of a physical date or timestamp; undefined where it has no offset and no zone is declared. */
-export function microsSql(sql: string, type: string, zone: string | undefined): string | undefined {
-  if (type === 'TIMESTAMP WITH TIME ZONE') return `epoch_us(${sql})`
-  if (!/^(TIMESTAMP|DATE)/.test(type) || zone === undefined) return undefined
-  // The engine truncates nanoseconds towards zero; instants are floored, also before 1970.
-  const local =
-    type === 'TIMESTAMP_NS' ? `(epoch_ns(${sql}) // 1000 - (epoch_ns(${sql}) % 1000 < 0)::BIGINT)` : `epoch_us(${sql}::TIMESTAMP)`
-  return zone === 'UTC' ? local : `epoch_us(${zonedSql(`make_timestamp(${local})`, zone)})`
-}
-
-/**
- * A local time in a zone. Of the two instants of a repeated local time the engine takes the later one, and we want the
- * earlier: so the local time is read with the offset of the day before, and with that of the day after only where the first
- * reading does not come out as the same local time and the second does.
- */
-function zonedSql(local: string, zone: string): string {
-  const name = literal(zone)
-  const offset = (days: number): string => {
-    const instant = `timezone('UTC', ${local} + to_days(${days}))`
-    return `(timezone(${name}, ${instant}) - timezone('UTC', ${instant}))`
-  }
-  const [before, after] = [offset(-1), offset(1)].map(shift => `timezone('UTC', ${local} - ${shift})`)
-  const comesOut = (instant: string): string => `timezone(${name}, ${instant}) = ${local}`
-  return `CASE WHEN ${comesOut(before!)} OR NOT ${comesOut(after!)} THEN ${before} ELSE ${after} END`
-}
-
-const DATE = '[0-9]{4}-[0-9]{2}-[0-9]{2}'
-const MINUTE = `${DATE}[T ]([01][0-9]|2[0-3]):[0-5][0-9]`
-const SECOND = `${MINUTE}:[0-5][0-9](\\.[0-9]{1,9})?`
-const OFFSET = '(Z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)'
-
-/** The instant that a text with its offset means; else null. What matches is the engine's own form but for the seconds. */
-export function instantSql(text: string): string {
-  const withSeconds = `left(${text}, 16) || ':00' || substr(${text}, 17)`
-  return `CASE WHEN regexp_matches(${text}, '^${SECOND}${OFFSET}$') THEN TRY_CAST(${text} AS TIMESTAMPTZ)
-    WHEN regexp_matches(${text}, '^${MINUTE}${OFFSET}$') THEN TRY_CAST(${withSeconds} AS TIMESTAMPTZ) END`
-}
-
-/** The local time that a text without an offset shows; else null. */
-function localSql(text: string): string {
-  return `CASE WHEN regexp_matches(${text}, '^(${DATE}|${MINUTE}|${SECOND})$') THEN TRY_CAST(${text} AS TIMESTAMP) END`
 }
 
 /** Text of a CSV field or a folder's name, decoded strictly by the schema's type. What cannot be decoded zod sees as text. */

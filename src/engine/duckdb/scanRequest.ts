@@ -4,8 +4,8 @@ import type { RejectedRow } from '../../domain/rejectedRows.ts'
 import type { Field } from '../../domain/schema.ts'
 import { mayBeNull } from '../../domain/schema.ts'
 import type { LocalInputs, SourceDefinition } from '../../domain/source.ts'
-import { instantSql } from './decode.ts'
 import { RowColumns } from './expressionSql.ts'
+import { instantSql } from './instantSql.ts'
 
 export interface ScanRequest {
   source: SourceDefinition
