@@ -175,6 +175,7 @@ async function commit(source: KafkaSource, { versions, code }: Parts, of: Commit
       former: formerTopic(source.name, topic.topicId, archive) ?? null,
       positions: ranges.map(({ partition, from, next }) => ({ partition, from, to: next })),
       gaps: plans.flatMap(({ partition, gap }) => (gap ? [{ partition, ...gap }] : [])),
+      ahead: plans.flatMap(({ partition, from, ahead }) => (ahead === undefined ? [] : [{ partition, from: ahead, to: from }])),
       rows: landed.rows,
       rejected: counts.rowsRejected,
       repeats: landed.repeats,

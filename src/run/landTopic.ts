@@ -8,7 +8,7 @@ import { TransientError } from '../domain/errors.ts'
 import { ReplacedTopicError } from '../domain/eventLog.ts'
 import type { KafkaSource } from '../domain/source.ts'
 import { landBatch } from './landBatch.ts'
-import { planLanding } from './landingPlan.ts'
+import { isDue, planLanding } from './landingPlan.ts'
 import type { Parts } from './parts.ts'
 
 export interface LandOptions {
@@ -53,7 +53,7 @@ export async function landTopic(source: KafkaSource, parts: Parts, options: Land
     const plans = planLanding(source, topic, { archive, ends, acceptLoss: options.acceptLoss })
     // Where reading begins at the end, that is to be remembered.
     const begins = source.landing.start === 'latest' && !archive
-    if (plans.every(({ from, to, gap }) => from >= to && !gap) && !begins) return result
+    if (!plans.some(isDue) && !begins) return result
     const done = await landBatch(source, parts, { table, archive, topic, plans }, options)
     if (done) {
       result.commits++

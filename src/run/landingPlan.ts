@@ -13,8 +13,8 @@ export interface PartitionPlan {
   to: bigint
   /** Offsets that are gone unread, which was accepted. */
   gap: { from: bigint; to: bigint } | undefined
-  /** The archive has no position of this partition yet. */
-  isNew: boolean
+  /** The position that the archive had, beyond where the topic ends now, which was accepted. */
+  ahead: bigint | undefined
 }
 
 /** Of a source: the transaction that counts its landings. Of two that began alike one is committed. */
@@ -38,8 +38,8 @@ export function planLanding(
     const to = ends.get(partition)
     if (to === undefined) return []
     const position = positions.get(positionId(name, topic.topicId, partition))
-    if (position === undefined) return [{ partition, from: fromEnd ? to : state.first, to, gap: undefined, isNew: true }]
-    return [{ ...planFrom(landing.topic, position, { ...state, end: to }, acceptLoss), partition, isNew: false }]
+    if (position === undefined) return [{ partition, from: fromEnd ? to : state.first, to, gap: undefined, ahead: undefined }]
+    return [{ ...planFrom(landing.topic, position, { ...state, end: to }, acceptLoss), partition }]
   })
 }
 
@@ -48,13 +48,14 @@ function planFrom(
   position: bigint,
   { partition, first, end }: PartitionState,
   acceptLoss: boolean,
-): Pick<PartitionPlan, 'from' | 'to' | 'gap'> {
+): Pick<PartitionPlan, 'from' | 'to' | 'gap' | 'ahead'> {
   if (position < first) {
     if (!acceptLoss) throw new OffsetsGoneError({ topic, partition, from: position, first })
-    return { from: first, to: end > first ? end : first, gap: { from: position, to: first } }
+    return { from: first, to: end > first ? end : first, gap: { from: position, to: first }, ahead: undefined }
   }
-  if (position > end && !acceptLoss) throw shrunk(topic, { partition, position, end })
-  return { from: position > end ? end : position, to: end, gap: undefined }
+  if (position <= end) return { from: position, to: end, gap: undefined, ahead: undefined }
+  if (!acceptLoss) throw shrunk(topic, { partition, position, end })
+  return { from: end, to: end, gap: undefined, ahead: position }
 }
 
 /** A leader that was chosen though it had not all has dropped messages: their offsets are given to others. */
@@ -70,6 +71,9 @@ function shrunk(topic: string, { partition, position, end }: { partition: number
 }
 
 const hasPositions = (source: string, positions: ReadonlyMap<string, bigint>): boolean => positions.has(landingsId(source))
+
+/** Whether there is something to commit. */
+export const isDue = ({ from, to, gap, ahead }: PartitionPlan): boolean => from < to || gap !== undefined || ahead !== undefined
 
 /** Another topic of this name that has landed before; undefined where there was none. */
 export function formerTopic(source: string, topicId: string, archive: Snapshot | undefined): string | undefined {
