@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
-import { createServer, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 
 export async function freePort(): Promise<number> {
@@ -13,6 +13,16 @@ export async function freePort(): Promise<number> {
   server.close()
   await once(server, 'close')
   return port
+}
+
+/** Fails where nobody listens. */
+export async function connects(port: number): Promise<void> {
+  const socket = connect(port, '127.0.0.1')
+  try {
+    await once(socket, 'connect')
+  } finally {
+    socket.destroy()
+  }
 }
 
 /** A process that does not outlive this one. */
@@ -40,8 +50,12 @@ export class ServerProcess {
     for (const held of [child, this.#guard, child.stderr as Socket, this.#guard.stdin as unknown as Socket]) held.unref()
   }
 
-  async answers(ask: () => Promise<unknown>): Promise<void> {
-    const until = performance.now() + 20_000
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  async answers(ask: () => Promise<unknown>, patience = 20_000): Promise<void> {
+    const until = performance.now() + patience
     for (;;) {
       try {
         return void (await ask())
@@ -53,15 +67,24 @@ export class ServerProcess {
     }
   }
 
+  /** A signal to the process alone: `SIGSTOP`, `SIGCONT`. */
+  signal(name: NodeJS.Signals): void {
+    if (!this.#ended) this.#child.kill(name)
+  }
+
+  /** Ends it by that signal, and insists after so many milliseconds. Its home stays. */
+  async end(signal: NodeJS.Signals, patience = 3000): Promise<void> {
+    if (this.#ended) return
+    const exit = once(this.#child, 'exit')
+    this.#child.kill(signal)
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), patience)
+    await exit
+    clearTimeout(timer)
+  }
+
   /** Asks it to end, and insists after some seconds. */
   async stop(): Promise<void> {
-    if (!this.#ended) {
-      const exit = once(this.#child, 'exit')
-      this.#child.kill('SIGTERM')
-      const timer = setTimeout(() => this.#child.kill('SIGKILL'), 3000)
-      await exit
-      clearTimeout(timer)
-    }
+    await this.end('SIGTERM')
     rmSync(this.#home, { recursive: true, force: true })
   }
 }

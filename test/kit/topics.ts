@@ -1,0 +1,166 @@
+/** Topics of a broker of the tests: made, filled, shortened and removed. */
+import { randomBytes } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import {
+  AclOperations,
+  AclPermissionTypes,
+  Admin,
+  Base,
+  ProduceAcks,
+  Producer,
+  ResourcePatternTypes,
+  ResourceTypes,
+} from '@platformatic/kafka'
+
+/** What is left out is null, the time now, and no headers. Texts are UTF-8. */
+export interface Sent {
+  key?: string | Uint8Array | null
+  value?: string | Uint8Array | null
+  /** Milliseconds since 1970. */
+  timestamp?: bigint
+  headers?: [string, string | Uint8Array | null][]
+}
+
+export type Compression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
+
+/** One producer of transactions, with one transaction at a time. */
+export interface TransactionalProducer {
+  begin: () => Promise<void>
+  /** One batch. */
+  send: (topic: string, partition: number, messages: readonly Sent[]) => Promise<void>
+  commit: () => Promise<void>
+  abort: () => Promise<void>
+}
+
+export interface Topics {
+  /** Answers its name, a new one unless told. */
+  make: (options?: { name?: string; partitions?: number; configs?: Record<string, string> }) => Promise<string>
+  /** Sends one batch. Answers the offset of the first message; all are there when it answers. */
+  produce: (topic: string, partition: number, messages: readonly Sent[], compression?: Compression) => Promise<bigint>
+  transactions: (id?: string) => TransactionalProducer
+  /** All messages before that offset are gone. */
+  deleteRecords: (topic: string, partition: number, before: bigint) => Promise<void>
+  remove: (topic: string) => Promise<void>
+  /** The topic has so many partitions from now on. */
+  addPartitions: (topic: string, count: number) => Promise<void>
+  /** What the principal (`User:name`) may do with the topic. Holds once it answers. */
+  allow: (principal: string, topic: string, operations: readonly ('READ' | 'DESCRIBE')[]) => Promise<void>
+  close: () => Promise<void>
+}
+
+type Encoded = {
+  topic: string
+  partition: number
+  key?: Buffer
+  value?: Buffer
+  timestamp?: bigint
+  headers: Map<Buffer, Buffer>
+}
+
+const bytes = (given: string | Uint8Array | null | undefined): Buffer | undefined =>
+  given === null || given === undefined ? undefined : Buffer.from(given as Uint8Array)
+
+const encoded = (topic: string, partition: number, messages: readonly Sent[]): Encoded[] =>
+  messages.map(({ key, value, timestamp, headers = [] }) => ({
+    topic,
+    partition,
+    key: bytes(key)!,
+    value: bytes(value)!,
+    ...(timestamp === undefined ? {} : { timestamp }),
+    headers: new Map(headers.map(([name, text]) => [Buffer.from(name), bytes(text)!])),
+  }))
+
+export function topicsAt(bootstrap: string): Topics {
+  const common = { clientId: 'quern-tests', bootstrapBrokers: [bootstrap], timeout: 30_000, connectTimeout: 10_000 }
+  const admin = new Admin({ ...common, retries: 5 })
+  // Each message is there once, whatever happens on the way.
+  const producer = new Producer<Buffer, Buffer, Buffer, Buffer>({ ...common, idempotent: true, retries: 30, retryDelay: 300 })
+  const clients: Base[] = [admin, producer]
+
+  /** A change is everywhere only some time after it was accepted. */
+  const until = async (holds: () => Promise<boolean>): Promise<void> => {
+    for (let left = 200; !(await holds().catch(() => false)); left--) {
+      if (left === 0) throw new Error('what the broker has accepted does not come about')
+      await pause(50)
+    }
+  }
+  const partitionsOf = async (topic: string): Promise<number> => {
+    const look = new Base({ ...common, retries: 0 })
+    try {
+      const { topics } = await look.metadata({ topics: [topic], forceUpdate: true })
+      const partitions = topics.get(topic)!.partitions
+      return partitions.every(({ leader }) => leader >= 0) ? partitions.length : 0
+    } finally {
+      await look.close()
+    }
+  }
+
+  return {
+    async make({ name = `topic-${randomBytes(4).toString('hex')}`, partitions = 1, configs = {} } = {}) {
+      const pairs = Object.entries(configs).map(([name, value]) => ({ name, value }))
+      await admin.createTopics({ topics: [name], partitions, replicas: -1, configs: pairs })
+      await until(async () => (await partitionsOf(name)) === partitions)
+      producer.clearMetadata()
+      return name
+    },
+    async produce(topic, partition, messages, compression = 'none') {
+      const { offsets } = await producer.send({
+        messages: encoded(topic, partition, messages),
+        compression,
+        acks: ProduceAcks.ALL,
+      })
+      return offsets![0]!.offset
+    },
+    transactions(id = `producer-${randomBytes(4).toString('hex')}`) {
+      const own = new Producer<Buffer, Buffer, Buffer, Buffer>({
+        ...common,
+        idempotent: true,
+        transactionalId: id,
+        retries: 30,
+        retryDelay: 100,
+      })
+      clients.push(own)
+      let open: Awaited<ReturnType<typeof own.beginTransaction>> | undefined
+      return {
+        async begin() {
+          open = await own.beginTransaction()
+        },
+        async send(topic, partition, messages) {
+          await open!.send({ messages: encoded(topic, partition, messages), acks: ProduceAcks.ALL })
+        },
+        commit: () => open!.commit(),
+        abort: () => open!.abort(),
+      }
+    },
+    async deleteRecords(name, partition, offset) {
+      await admin.deleteRecords({ topics: [{ name, partitions: [{ partition, offset }] }] })
+    },
+    async remove(topic) {
+      await admin.deleteTopics({ topics: [topic] })
+      await until(async () => !(await admin.listTopics()).includes(topic))
+      admin.clearMetadata()
+      producer.clearMetadata()
+    },
+    async addPartitions(name, count) {
+      const more = count - (await partitionsOf(name))
+      const assignments = Array.from({ length: more }, () => ({ brokerIds: [1] }))
+      await admin.createPartitions({ topics: [{ name, count, assignments }] })
+      await until(async () => (await partitionsOf(name)) === count)
+      producer.clearMetadata()
+    },
+    async allow(principal, resourceName, operations) {
+      const resource = { resourceType: ResourceTypes.TOPIC, resourceName, resourcePatternType: ResourcePatternTypes.LITERAL }
+      const acls = operations.map(operation => ({
+        ...resource,
+        principal,
+        host: '*',
+        operation: AclOperations[operation],
+        permissionType: AclPermissionTypes.ALLOW,
+      }))
+      await admin.createAcls({ creations: acls })
+    },
+    async close() {
+      await Promise.all(clients.map(client => client.close()))
+    },
+  }
+}
