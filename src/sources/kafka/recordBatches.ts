@@ -1,0 +1,164 @@
+/**
+ * The bytes of a topic's log: batches of records, version 2 of the message format.
+ * https://kafka.apache.org/documentation/#recordbatch
+ */
+import { DataError } from '../../domain/errors.ts'
+import type { Message } from '../../domain/eventLog.ts'
+
+export interface RecordBatch {
+  firstOffset: bigint
+  /** Of the last offset that the batch takes, whether its record is still there or not. */
+  lastOffset: bigint
+  /** How many records are there. */
+  count: number
+  compression: number
+  transactional: boolean
+  control: boolean
+  producerId: bigint
+  firstTimestamp: bigint
+  /** Of all its records, where the broker gave the time; else undefined. */
+  appendTime: bigint | undefined
+  /** The records, as they are stored. */
+  bytes: Buffer
+}
+
+/** Bytes of a compressed batch's records to the records themselves; `compression` is 1 to 4. */
+export type Decompress = (bytes: Buffer, compression: number) => Buffer
+
+/** From the offset to the length, which counts what comes after it. */
+const HEAD = 12
+const HEADER = 61
+
+/** The whole batches; one that is cut off at the end comes again with the next request. */
+export function recordBatches(bytes: Buffer, topic: string): RecordBatch[] {
+  const batches: RecordBatch[] = []
+  for (let at = 0; at + HEADER <= bytes.length; ) {
+    const end = at + HEAD + bytes.readInt32BE(at + 8)
+    if (end > bytes.length) break
+    const magic = bytes[at + 16]
+    if (magic !== 2) throw oldFormat(topic, magic!)
+    const firstOffset = bytes.readBigInt64BE(at)
+    const attributes = bytes.readInt16BE(at + 21)
+    batches.push({
+      firstOffset,
+      lastOffset: firstOffset + BigInt(bytes.readInt32BE(at + 23)),
+      count: bytes.readInt32BE(at + 57),
+      compression: attributes & 0x07,
+      transactional: (attributes & 0x10) !== 0,
+      control: (attributes & 0x20) !== 0,
+      producerId: bytes.readBigInt64BE(at + 43),
+      firstTimestamp: bytes.readBigInt64BE(at + 27),
+      appendTime: (attributes & 0x08) !== 0 ? bytes.readBigInt64BE(at + 35) : undefined,
+      bytes: bytes.subarray(at + HEADER, end),
+    })
+    at = end
+  }
+  return batches
+}
+
+function oldFormat(topic: string, magic: number): DataError {
+  return new DataError(
+    'data.message-format',
+    `topic \`${topic}\` holds messages of the old format ${magic}; the format 2 is read`,
+    {
+      hint: 'Brokers since Kafka 0.11 write format 2: have the topic written anew, or begin after those messages.',
+      values: { topic, magic },
+    },
+  )
+}
+
+/** Whether a control batch says that its producer's transaction was given up. Compaction may have left none of its records. */
+export function isAbort({ control, count, bytes }: RecordBatch): boolean {
+  if (!control || count === 0) return false
+  const [record] = recordsOf(bytes, 1, 0n, 0n, undefined)
+  // The key is the version of the marker, and its kind: 0 ends a transaction badly, 1 well.
+  return record!.key!.length >= 4 && (record!.key as Buffer).readInt16BE(2) === 0
+}
+
+/** All messages of a batch. They are views of its bytes. */
+export function messagesOf(batch: RecordBatch, decompress: Decompress): Message[] {
+  const { compression, count, firstOffset, firstTimestamp, appendTime } = batch
+  const bytes = compression === 0 ? batch.bytes : decompress(batch.bytes, compression)
+  return recordsOf(bytes, count, firstOffset, firstTimestamp, appendTime)
+}
+
+function recordsOf(
+  bytes: Buffer,
+  count: number,
+  firstOffset: bigint,
+  firstTimestamp: bigint,
+  appendTime: bigint | undefined,
+): Message[] {
+  const reader = new RecordReader(bytes)
+  const messages: Message[] = new Array(count)
+  for (let n = 0; n < count; n++) {
+    const length = reader.varint()
+    const end = reader.at + length
+    // Attributes, of which none is in use.
+    reader.at++
+    const timestampDelta = reader.varlong()
+    const offset = firstOffset + BigInt(reader.varint())
+    const timestamp = appendTime ?? (timestampDelta === 0 ? firstTimestamp : firstTimestamp + BigInt(timestampDelta))
+    const key = reader.sized()
+    const value = reader.sized()
+    messages[n] = { offset, timestamp, key, value, headers: reader.headers() }
+    reader.at = end
+  }
+  return messages
+}
+
+const NONE: Message['headers'] = []
+
+/** Numbers of 7 bits a byte, the lowest first, whose sign is the lowest bit of all. */
+class RecordReader {
+  readonly #bytes: Buffer
+  at = 0
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
+  }
+
+  varint(): number {
+    const bytes = this.#bytes
+    let byte = bytes[this.at++]!
+    let raw = byte & 0x7f
+    for (let shift = 7; byte > 0x7f; shift += 7) {
+      byte = bytes[this.at++]!
+      raw |= (byte & 0x7f) << shift
+    }
+    return (raw >>> 1) ^ -(raw & 1)
+  }
+
+  /** A bigint only where it has more than 28 bits. */
+  varlong(): number | bigint {
+    const bytes = this.#bytes
+    const start = this.at
+    let raw = 0
+    for (let shift = 0; shift < 28; shift += 7) {
+      const byte = bytes[this.at++]!
+      raw |= (byte & 0x7f) << shift
+      if (byte <= 0x7f) return (raw >>> 1) ^ -(raw & 1)
+    }
+    this.at = start
+    let long = 0n
+    for (let shift = 0n; ; shift += 7n) {
+      const byte = bytes[this.at++]!
+      long |= BigInt(byte & 0x7f) << shift
+      if (byte <= 0x7f) return BigInt.asIntN(64, (long >> 1n) ^ -(long & 1n))
+    }
+  }
+
+  sized(): Buffer | null {
+    const length = this.varint()
+    if (length < 0) return null
+    const start = this.at
+    this.at = start + length
+    return this.#bytes.subarray(start, this.at)
+  }
+
+  headers(): Message['headers'] {
+    const count = this.varint()
+    if (count === 0) return NONE
+    return Array.from({ length: count }, () => [this.sized()!.toString(), this.sized()] as const)
+  }
+}
