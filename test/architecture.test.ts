@@ -39,6 +39,7 @@ const MAY: Record<string, string[]> = {
   'index.ts': ['definition'],
   objects: ['domain', 'folders.ts'],
   delta: ['domain'],
+  messages: ['domain'],
   parquet: [],
   rows: ['domain', 'validation', 'parquet'],
   'engine/duckdb': ['domain', 'validation', 'rows'],
@@ -68,7 +69,9 @@ const MAY: Record<string, string[]> = {
 const VENDORS: Record<string, string[]> = {
   '@duckdb/node-api': ['engine/duckdb'],
   'apache-arrow': ['engine/duckdb'],
+  avsc: ['messages'],
   hyparquet: ['delta'],
+  protobufjs: ['messages'],
   '@aws-sdk/client-s3': ['objects'],
   commander: ['cli'],
   zod: ['definition'],

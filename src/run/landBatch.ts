@@ -122,7 +122,7 @@ async function landMessages(
   const rows: LandingRow[] = []
   const refused: RejectedRow[] = []
   for (const message of messages) {
-    const decoded = decoder.decode(message)
+    const decoded = decoder.decode(message, partition)
     const { offset, timestamp } = message
     if (decoded.kind === 'row') rows.push({ offset, timestamp, json: decoded.json, retracts: decoded.retracts })
     else if (decoded.kind === 'refused') {
