@@ -54,6 +54,7 @@ export interface StaleRange {
 }
 
 export interface ReadResult {
+  /** Those that were refused included, those that only take back others not. */
   rowsRead: number
   rowsRejected: number
   /** All of them, also where they are more than allowed; undefined where they are only counted. */
@@ -66,7 +67,7 @@ export interface ReadResult {
   knownThrough: Instant | undefined
   touched: StaleRange[]
   /**
-   * What the accepted rows measure, repeated row keys included: an entry for each of the set's expectations. Undefined where it was
+   * What the accepted rows measure, repeated row keys included, those that only take back others not: an entry for each of the set's expectations. Undefined where it was
    * not asked for, or more rows were rejected than allowed.
    */
   measured?: BatchMeasures

@@ -97,12 +97,14 @@ export function unusedChange(set: FeatureSet, before: SchemaRecord, after: Schem
 }
 
 function usedColumns({ source, entity, columns }: FeatureSet): Set<string> {
-  const { eventTime, knownTime, rowKey = [] } = source
+  const { eventTime, knownTime, rowKey = [], position = [], retracts } = source
   const expressions = columns.flatMap(({ aggregation, where }) => [aggregation.input, where])
   return new Set([
     eventTime.column,
     ...(knownTime === undefined ? [] : [knownTime]),
     ...rowKey,
+    ...position,
+    ...(retracts === undefined ? [] : [retracts]),
     ...entity.map(({ name }) => name),
     ...expressions.flatMap(expression => (expression ? [...columnsOf(expression)] : [])),
   ])

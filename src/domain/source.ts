@@ -32,7 +32,10 @@ interface RowsSource {
    * with one row key and known time the last by position counts.
    */
   position?: string[]
-  /** A boolean column: a row in which it is true takes back the rows of its row key, and is none itself. */
+  /**
+   * A boolean column: a row in which it is true takes back the rows of its row key that were known before it, and is none itself. Of
+   * such a row only times, row key and position are judged; it may lack all else.
+   */
   retracts?: string
   allowEmpty: boolean
   csv: CsvDialect

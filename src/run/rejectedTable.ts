@@ -190,8 +190,10 @@ const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
 /** All but the schema that decides which rows of an input are refused. */
 function readingOf({ source }: FeatureSet, key: FeatureSet['entity']): string {
-  const { eventTime, knownTime, zone, csv } = source
-  const meaning = JSON.stringify([eventTime, knownTime ?? null, zone ?? null, csv, key.map(({ name }) => name)])
+  const { eventTime, knownTime, zone, csv, rowKey, position, retracts } = source
+  // Of a row that takes back others only these are judged.
+  const waived = retracts === undefined ? [] : [[retracts, rowKey, position ?? null]]
+  const meaning = JSON.stringify([eventTime, knownTime ?? null, zone ?? null, csv, key.map(({ name }) => name), ...waived])
   return createHash('sha256').update(meaning).digest('hex').slice(0, 16)
 }
 

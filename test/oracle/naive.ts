@@ -26,7 +26,8 @@ export interface ExpectedRow {
 /** The rows of the table, by entity and cutoff, for `rows` that their schema accepts. */
 export function naiveFeatureSet(set: FeatureSet, rows: readonly Row[], through: bigint): ExpectedRow[] {
   const entities = new Map<string, Cell[]>()
-  for (const row of rows.filter(one => hasKey(set, one))) entities.set(entityOf(set, row), keyOf(set, row))
+  for (const row of rows.filter(one => !isRetraction(set, one) && hasKey(set, one)))
+    entities.set(entityOf(set, row), keyOf(set, row))
   const counted = new Map<bigint, Map<string, Row[]>>()
   const at = (cutoff: bigint, entity: string): Row[] => {
     if (!counted.has(cutoff)) counted.set(cutoff, countedAt(set, rows, cutoff))
@@ -34,7 +35,7 @@ export function naiveFeatureSet(set: FeatureSet, rows: readonly Row[], through: 
   }
   const table: ExpectedRow[] = []
   for (const [name, entity] of entities) {
-    const own = rows.filter(row => hasKey(set, row) && entityOf(set, row) === name)
+    const own = rows.filter(row => !isRetraction(set, row) && hasKey(set, row) && entityOf(set, row) === name)
     for (const cutoff of cutoffsOf(set, own, through, c => at(c, name))) {
       table.push({ entity, cutoff, values: set.columns.map(column => valueAt(set, column, at(cutoff, name), cutoff)) })
     }
@@ -50,13 +51,15 @@ export function naiveRow(set: FeatureSet, rows: readonly Row[], entity: Cell[], 
 
 const keyOf = (set: FeatureSet, row: Row): Cell[] => set.entity.map(({ name }) => row[name]!)
 const entityOf = (set: FeatureSet, row: Row): string => JSON.stringify(keyOf(set, row).map(String))
+export const isRetraction = ({ source }: FeatureSet, row: Row): boolean =>
+  source.retracts !== undefined && row[source.retracts] === true
 const hasKey = (set: FeatureSet, row: Row): boolean => keyOf(set, row).every(cell => cell !== null)
 
 /** The rows that count at a cutoff, by entity, in their total order. */
 function countedAt(set: FeatureSet, rows: readonly Row[], cutoff: bigint): Map<string, Row[]> {
   const known = set.late === 'asKnown' ? rows.filter(row => (knownOf(set, row) as bigint) <= cutoff + set.delay) : rows
   const byEntity = new Map<string, Row[]>()
-  for (const row of withoutRepeats(set, known).filter(one => hasKey(set, one))) {
+  for (const row of withoutRepeats(set, known).filter(one => !isRetraction(set, one) && hasKey(set, one))) {
     const entity = entityOf(set, row)
     byEntity.set(entity, [...(byEntity.get(entity) ?? []), row])
   }
@@ -113,17 +116,30 @@ function knownOf({ source }: FeatureSet, row: Row): Cell {
   return source.knownTime === undefined ? null : row[source.knownTime]!
 }
 
-/** Event time, known time, and then the content: its columns in the schema's order, nulls first. */
+const positionOf = ({ source }: FeatureSet, row: Row): Cell[] => (source.position ?? []).map(name => row[name] ?? null)
+
+/** The columns in the schema's order, nulls first. */
+const contentOf = ({ source }: FeatureSet, row: Row): Cell[] => source.schema.fields.map(({ name }) => row[name] ?? null)
+
+/** Event time, known time, the position in a log, and then the content. */
 function totalOrder(set: FeatureSet, a: Row, b: Row): number {
+  const key = (row: Row): Cell[] => [timeOf(set, row), knownOf(set, row), ...positionOf(set, row), ...contentOf(set, row)]
+  return compareMany(key(a), key(b))
+}
+
+/** Known time, the position in a log, event time, what takes back after what it may take back, and then the content. */
+function knownOrder(set: FeatureSet, a: Row, b: Row): number {
   const key = (row: Row): Cell[] => [
-    timeOf(set, row),
     knownOf(set, row),
-    ...set.source.schema.fields.map(({ name }) => row[name] ?? null),
+    ...positionOf(set, row),
+    timeOf(set, row),
+    isRetraction(set, row),
+    ...contentOf(set, row),
   ]
   return compareMany(key(a), key(b))
 }
 
-/** Of rows with an equal row key the one known last, then the last in the total order. */
+/** Of rows with an equal row key the one known last. */
 function withoutRepeats(set: FeatureSet, rows: readonly Row[]): Row[] {
   const { rowKey } = set.source
   if (!rowKey) return [...rows]
@@ -131,8 +147,7 @@ function withoutRepeats(set: FeatureSet, rows: readonly Row[]): Row[] {
   for (const row of rows) {
     const key = JSON.stringify(rowKey.map(name => (row[name] === null ? null : String(row[name]))))
     const other = last.get(key)
-    const later = !other || (compare(knownOf(set, row), knownOf(set, other)) || totalOrder(set, row, other)) > 0
-    if (later) last.set(key, row)
+    if (!other || knownOrder(set, row, other) > 0) last.set(key, row)
   }
   return [...last.values()]
 }

@@ -14,9 +14,12 @@ const COMPARISONS: Record<Comparison, string> = { eq: '=', ne: '<>', gt: '>', gt
 export class RowColumns {
   readonly #fields: readonly Pick<Field, 'name' | 'type'>[]
   readonly #places: ReadonlyMap<string, number>
+  readonly #position: readonly string[]
 
-  constructor(fields: readonly Pick<Field, 'name' | 'type'>[]) {
+  /** @param position the columns that tell the order of rows before their content does */
+  constructor(fields: readonly Pick<Field, 'name' | 'type'>[], position: readonly string[] = []) {
     this.#fields = fields
+    this.#position = position
     this.#places = new Map(fields.map(({ name }, at) => [name, at]))
   }
 
@@ -29,9 +32,14 @@ export class RowColumns {
     return this.#fields[this.#places.get(name) ?? -1]?.type
   }
 
-  /** All of them, in the schema's order. */
-  get all(): string[] {
-    return this.#fields.map((_, at) => `c${at}`)
+  /** The columns of the position, the first of them first. */
+  get position(): string[] {
+    return this.#position.map(name => this.sql(name))
+  }
+
+  /** All others, in the schema's order. */
+  get content(): string[] {
+    return this.#fields.flatMap(({ name }, at) => (this.#position.includes(name) ? [] : [`c${at}`]))
   }
 }
 

@@ -28,8 +28,9 @@ export async function measureBatch(
   return { rows: Number(rows), measures }
 }
 
-/** The batch's rows as they came: repeated row keys were dropped since, and `valid` holds all. */
-function batchSql({ set }: Shape, scan: Scan, accepted: number): string {
+/** The batch's rows as they came: repeated row keys were dropped since, and `valid` holds all. What takes rows back is none. */
+function batchSql({ set, retraction }: Shape, scan: Scan, accepted: number): string {
+  if (retraction !== undefined) return `(SELECT * FROM valid WHERE NOT ${retraction} AND ${scan.keyed})`
   const all = set.source.rowKey ? 'valid' : scan.relation
   if (scan.rows === accepted) return set.source.rowKey ? all : scan.unjudged
   return `(SELECT * FROM ${all} WHERE ${scan.keyed})`

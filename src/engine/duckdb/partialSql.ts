@@ -60,12 +60,13 @@ function withoutNegativeZero(x: string, type: ColumnType): string {
 }
 
 /**
- * A value under its row's place in the total order: event time, known time, then the content. Such structs compare by it; the
- * engine's least and greatest of them hold 0 for -0.
+ * A value under its row's place in the total order: event time, known time, position, then the content. Such structs compare by
+ * it; the engine's least and greatest of them hold 0 for -0.
  */
 function orderedSql(x: string, rows: RowColumns): string {
-  const content = rows.all.map((column, at) => `'n${at}': ${column} IS NOT NULL, 'c${at}': ${column}`)
-  return `{'o': {'t': __t, 'k': __known, ${content.join(', ')}}, 'v': ${x}}`
+  const columns = [...rows.position, ...rows.content]
+  const order = columns.map((column, at) => `'n${at}': ${column} IS NOT NULL, 'c${at}': ${column}`)
+  return `{'o': {'t': __t, 'k': __known, ${order.join(', ')}}, 'v': ${x}}`
 }
 
 /** Partials that are wider in memory than a file can hold. */

@@ -14,12 +14,13 @@ import { MOMENTS_MACRO } from './partialSql.ts'
 import type { PartialAggregate } from './partials.ts'
 import { RejectStage } from './rejectStage.ts'
 import { stageRejects } from './rejects.ts'
+import { requireOrder } from './retraction.ts'
 import type { Scan } from './scan.ts'
 import { prepareScan } from './scan.ts'
 import type { Shape } from './shape.ts'
 import { shapeOf } from './shape.ts'
 import { literal } from './sql.ts'
-import { count, firstRow, withoutTables } from './tables.ts'
+import { firstRow, withoutTables } from './tables.ts'
 import { keptTilesSql, knownTileSql, mergedFilesSql, TILES, tilesSql } from './tilesSql.ts'
 import { runWatched } from './watched.ts'
 import { cutoffAt, cutoffIndices, tileSql } from './windowShape.ts'
@@ -38,6 +39,7 @@ async function readInTables(
   options: ReadOptions & { scratchDir: string },
 ): Promise<ReadResult> {
   const { set, inputs } = reading
+  requireOrder(set.source)
   const { rejects: run, scratchDir } = options
   const stage =
     run &&
@@ -85,7 +87,7 @@ async function readScan(
   const summary = await summaryOf(connection)
   const accepted = rows.accepted ?? summary.counted
   const rowsRejected = scan.rejectedBefore + scan.rows - accepted
-  const rowsRead = scan.rejectedBefore + scan.rows
+  const rowsRead = scan.rejectedBefore + scan.rows - rows.retractions
   if (stage && scan.rows > accepted) await stageRejects(connection, scan, stage)
   const tooMany = exceeds({ rowsRead, rowsRejected }, options.maxRejected)
   let tiles: StagedTiles | undefined
@@ -106,7 +108,7 @@ async function readScan(
     tiles,
     ...(expected && !tooMany ? { measured: await measureBatch(connection, shape, { scan, accepted }, expected) } : {}),
     spans: await spansOf(connection, shape, scan, summary),
-    knownThrough: await knownThrough(connection, set, rows.relation),
+    knownThrough: await knownThrough(connection, set, rows.known),
     touched: published && reaches(set, summary, published) ? await touchedCutoffs(connection, shape, published) : [],
   }
 }
@@ -174,26 +176,47 @@ async function stageTiles(shape: Shape, scratchDir: string, from: TileQueries): 
   return { parts, rows: from.rows }
 }
 
-/**
- * The rows that count, and the number of accepted ones where repeated row keys are dropped after it. Which of several rows with
- * one row key counts is chosen before keys are looked at: what belongs to no entity may replace what did.
- */
-async function countedRows(
-  connection: DuckDBConnection,
-  shape: Shape,
-  scan: Scan,
-): Promise<{ relation: string; accepted: number | undefined }> {
-  const { source } = shape.set
-  const keyed = (relation: string): string =>
-    scan.keyed === 'true' ? relation : `(SELECT * FROM ${relation} WHERE ${scan.keyed})`
-  if (!source.rowKey) return { relation: keyed(scan.relation), accepted: undefined }
-  await connection.run(`CREATE OR REPLACE TEMP TABLE valid AS SELECT * FROM ${scan.relation}`)
-  const accepted = await count(connection, `SELECT count(*) FILTER (WHERE ${scan.keyed}) FROM valid`)
-  const chosen = shape.asKnown ? replacedRows(shape, source.rowKey) : lastOfEachRowKey(shape, source.rowKey)
-  return { relation: keyed(chosen), accepted }
+interface CountedRows {
+  /** The rows that count. */
+  relation: string
+  /** The same, and those that have taken back others: through all of them it is known. */
+  known: string
+  /** Where repeated row keys are dropped: how many rows were accepted before. */
+  accepted: number | undefined
+  /** Of these the ones that take back others. */
+  retractions: number
 }
 
-/** A repeated row key keeps the row with the greatest known time, then the last in the total order of rows. */
+/**
+ * Which of several rows with one row key counts is chosen before keys are looked at: what belongs to no entity may replace what did.
+ * Where the chosen one takes the others back, none of them counts.
+ */
+async function countedRows(connection: DuckDBConnection, shape: Shape, scan: Scan): Promise<CountedRows> {
+  const { source } = shape.set
+  const only = (relation: string, condition: string): string =>
+    condition === 'true' ? relation : `(SELECT * FROM ${relation} WHERE ${condition})`
+  if (!source.rowKey) {
+    const relation = only(scan.relation, scan.keyed)
+    return { relation, known: relation, accepted: undefined, retractions: 0 }
+  }
+  await connection.run(`CREATE OR REPLACE TEMP TABLE valid AS SELECT * FROM ${scan.relation}`)
+  const { retraction = 'false' } = shape
+  const counts = `SELECT count(*) FILTER (WHERE ${retraction} OR ${scan.keyed}), count(*) FILTER (WHERE ${retraction}) FROM valid`
+  const [accepted, retractions] = (await firstRow(connection, counts)).map(Number) as [number, number]
+  const chosen = shape.asKnown ? replacedRows(shape, source.rowKey) : lastOfEachRowKey(shape, source.rowKey)
+  if (shape.retraction === undefined) {
+    const relation = only(chosen, scan.keyed)
+    return { relation, known: relation, accepted, retractions }
+  }
+  return {
+    relation: only(chosen, `NOT ${retraction} AND ${scan.keyed}`),
+    known: only(chosen, `(${retraction} OR ${scan.keyed})`),
+    accepted,
+    retractions,
+  }
+}
+
+/** A repeated row key keeps the row that became known last. */
 function lastOfEachRowKey(shape: Shape, rowKey: readonly string[]): string {
   const by = rowKey.map(name => shape.rows.sql(name)).join(', ')
   return `(SELECT * FROM valid QUALIFY row_number() OVER (PARTITION BY ${by} ORDER BY ${knownOrder(shape, 'DESC NULLS LAST')}) = 1)`
@@ -206,9 +229,13 @@ function replacedRows(shape: Shape, rowKey: readonly string[]): string {
   return `(SELECT *, ${next} AS __until FROM valid)`
 }
 
-/** Known time, then the total order of rows. */
-function knownOrder(shape: Shape, direction: string): string {
-  return ['__known', '__t', ...shape.rows.all].map(column => `${column} ${direction}`).join(', ')
+/**
+ * The order in which rows became known: by known time, then by the position, since a log has them in this order. Where neither
+ * tells, what happened last is taken to be known last, and a row to be there before it is taken back.
+ */
+function knownOrder({ rows, retraction }: Shape, direction: string): string {
+  const columns = ['__known', ...rows.position, '__t', ...(retraction === undefined ? [] : [retraction]), ...rows.content]
+  return columns.map(column => `${column} ${direction}`).join(', ')
 }
 
 /** Of one file the tiles tell; of several its rows must be looked at one by one. */

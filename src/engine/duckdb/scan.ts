@@ -16,6 +16,7 @@ import { POSITION, parquetGroups } from './fileGroups.ts'
 import { judgeValues } from './judgeValues.ts'
 import { judgeWholeRows } from './judgeWholeRows.ts'
 import { loadNdjson } from './ndjson.ts'
+import { judgedOfRetraction, retractionSql } from './retraction.ts'
 import type { ScanRequest, Times, ValueSql } from './scanRequest.ts'
 import { keyColumns, keyedSql, keyFields, timesOf } from './scanRequest.ts'
 import { literal } from './sql.ts'
@@ -62,8 +63,9 @@ export async function prepareScan(connection: DuckDBConnection, request: ScanReq
   for (const [at, decoded] of groups.entries()) {
     request.signal.throwIfAborted()
     await judgeValues(connection, decoded, at)
-    if (source.schema.wholeRow !== undefined)
-      await judgeWholeRows(connection, request, decoded, judgement(request, decoded).valid)
+    if (source.schema.wholeRow === undefined) continue
+    const { valid, retraction } = judgement(request, decoded)
+    await judgeWholeRows(connection, request, decoded, retraction === undefined ? valid : `NOT ${retraction} AND ${valid}`)
   }
   const selects = groups.map(decoded => rowsSql(request, decoded))
   let rows = 0
@@ -181,7 +183,7 @@ const passesWhole = (refused: string, { files }: FileGroup, file: LocalFile): st
  * each decoder, those of extra columns last.
  */
 export function refusedSql(request: ScanRequest, decoded: DecodedGroup, file: LocalFile): { kinds: string; rows: string } {
-  const { values, valid, times, parts } = judgement(request, decoded)
+  const { values, valid, times, parts, retraction } = judgement(request, decoded)
   const { group, refused } = decoded
   const decoders = [...decoded.decoders.values(), ...decoded.extras.values()]
   const whole = refused === undefined ? 'true' : passesWhole(refused, group, file)
@@ -198,11 +200,12 @@ export function refusedSql(request: ScanRequest, decoded: DecodedGroup, file: Lo
       : `CASE WHEN (${valid}) IS TRUE AND (${whole}) THEN '' ELSE concat('r', ${POSITION}) END`
   const columns = rawColumns(request, group)
   const rawRow = `json_object(${columns.map(([name, { sql }]) => `${literal(name)}, ${sql}`).join(', ')})::VARCHAR`
+  const ofRow = retraction === undefined ? '' : `NOT ${retraction} AND `
   const isRefused = [
     `(${valid}) IS NOT TRUE`,
     `(${whole}) IS NOT TRUE`,
     // Not by the names that the values are given here: the files may have columns that are called so.
-    ...keyFields(request).map(field => `(${fieldOf(decoded, field).value}) IS NULL`),
+    ...keyFields(request).map(field => `${ofRow}(${fieldOf(decoded, field).value}) IS NULL`),
   ].join(' OR ')
   const refusedRows = (
     more: readonly string[],
@@ -238,27 +241,40 @@ interface Part {
   conditions: string[]
 }
 
-/** The values, the times, and the condition under which schema and times accept the row, all over physical columns. */
-function judgement(
-  { source }: ScanRequest,
-  decoded: DecodedGroup,
-): { values: string[]; times: Times; parts: Part[]; valid: string } {
+interface Judgement {
+  values: string[]
+  times: Times
+  parts: Part[]
+  /** The condition under which schema and times accept the row. */
+  valid: string
+  /** Whether the row takes back others; undefined where none does. */
+  retraction: string | undefined
+}
+
+/** All over physical columns. */
+function judgement({ source }: ScanRequest, decoded: DecodedGroup): Judgement {
   const { fields } = source.schema
   const columns = new Map([...fields, ...decoded.extras.keys()].map(field => [field, fieldOf(decoded, field)]))
   const sqlOf: ValueSql = field => columns.get(field)!
   const times = timesOf(source, sqlOf)
+  const retraction = retractionSql(source, field => columns.get(field)!)
+  const always = new Set(judgedOfRetraction(source))
+  const isWaived = (field: Field): boolean => retraction !== undefined && !always.has(field)
   const parts: Part[] = [...columns].map(([field, column]) => {
     // What an event time can be is narrower than what a date can be.
     const range =
       field.name === source.eventTime.column && column.micros !== undefined ? decoderIn(decoded, field)!.conditions : []
-    return { field, conditions: column.conditions.filter(condition => !range.includes(condition)) }
+    const conditions = column.conditions.filter(condition => !range.includes(condition))
+    return { field, conditions: isWaived(field) ? conditions.map(condition => `(${retraction} OR (${condition}))`) : conditions }
   })
   const ofTime = fields.find(({ name }) => name === source.eventTime.column)
   parts.push({ field: ofTime, conditions: [`${times.t} BETWEEN ${EARLIEST_INSTANT} AND ${LATEST_INSTANT}`] })
   if (source.knownTime !== undefined) parts.push({ field: undefined, conditions: [`${times.known} IS NOT NULL`] })
   const judged = parts.filter(({ conditions }) => conditions.length > 0)
-  const values = fields.map((field, at) => `${sqlOf(field).value} AS c${at}`)
-  return { values, times, parts: judged, valid: judged.flatMap(({ conditions }) => conditions).join(' AND ') }
+  const decodedSql = (field: Field): string =>
+    isWaived(field) ? `CASE WHEN NOT ${retraction} THEN ${sqlOf(field).value} END` : sqlOf(field).value
+  const values = fields.map((field, at) => `${decodedSql(field)} AS c${at}`)
+  return { values, times, parts: judged, valid: judged.flatMap(({ conditions }) => conditions).join(' AND '), retraction }
 }
 
 function emptySql(source: SourceDefinition): string {

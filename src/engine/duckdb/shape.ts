@@ -21,6 +21,8 @@ export interface PartialWindow {
 export interface Shape {
   set: FeatureSet
   rows: RowColumns
+  /** SQL of whether a decoded row takes back others and is none itself, never null; undefined where none does. */
+  retraction: string | undefined
   /** `k0`, `k1`, ...: the entity's key columns. */
   keys: string[]
   partials: PartialSet
@@ -38,6 +40,8 @@ export interface Shape {
 export function shapeOf(set: FeatureSet): Shape {
   const fields = set.source.schema.fields
   const byName = new Map(fields.map(field => [field.name, field]))
+  const { position, retracts } = set.source
+  const rows = new RowColumns(fields, position)
   const partials = new PartialSet(set.columns, expressionBound(byName), neverNull(byName))
   const labels = [...new Set(set.columns.map(column => column.window.length))]
   const windowName = (column: FeatureColumn, kind: PartialKind): string =>
@@ -51,7 +55,8 @@ export function shapeOf(set: FeatureSet): Shape {
   }
   return {
     set,
-    rows: new RowColumns(fields),
+    rows,
+    retraction: retracts === undefined ? undefined : `(${rows.sql(retracts)} IS TRUE)`,
     keys: set.entity.map((_, at) => `k${at}`),
     partials,
     longest: windowShape(longestWindow(set), set.every),

@@ -3,20 +3,23 @@ import type { Field, Issue } from '../../domain/schema.ts'
 import { EARLIEST_INSTANT, LATEST_INSTANT } from '../../domain/time.ts'
 import { isLocalTime } from '../../domain/zonedTime.ts'
 import { unreadableText } from '../../validation/decodeShape.ts'
+import { isRetraction, judgedOfRetraction, retractionVerdict } from './retraction.ts'
 import type { ScanRequest } from './scanRequest.ts'
 
 /**
  * zod's issues, then those of event time and key, which the schema knows nothing of. `timeOf` tells the event time of what zod
- * gives out, in microseconds. `row`: that, where zod accepts.
+ * gives out, in microseconds. `row`: that, where zod accepts. Of a row that takes others back only the columns count that
+ * tell which, and when.
  */
 export function judge(
   { source, keys, setName }: ScanRequest,
   seen: Record<string, unknown>,
   timeOf: (row: Record<string, unknown>) => bigint | undefined,
 ): { issues: Issue[]; refusedByKey?: boolean; row?: Record<string, unknown> } {
-  const { fields } = source.schema
+  const retracts = isRetraction(source, seen)
+  const fields = retracts ? judgedOfRetraction(source) : source.schema.fields
   const localTimes = source.zone === undefined ? fields.filter(field => lacksOffset(field, seen[field.name])) : []
-  const verdict = source.schema.validate(seen)
+  const verdict = retracts ? retractionVerdict(source, seen) : source.schema.validate(seen)
   if (!verdict.ok) return { issues: [...localTimes.map(({ name }) => offsetIssue(name, seen[name])), ...verdict.issues] }
   const { row } = verdict
   const t = timeOf(row)
@@ -29,7 +32,7 @@ export function judge(
   if (known !== undefined && (row[known] ?? null) === null) {
     return { issues: [{ path: known, code: 'no_known_time', message: 'Known time is null' }] }
   }
-  const nulls = keys.filter(key => (row[key] ?? null) === null)
+  const nulls = retracts ? [] : keys.filter(key => (row[key] ?? null) === null)
   if (nulls.length === 0) return { issues: [], row }
   return {
     issues: nulls.map(key => ({ path: key, code: 'null_key', message: `Null in the entity key of feature set ${setName}` })),
