@@ -9,6 +9,7 @@ import { DefinitionError, FaultsError } from './domain/errors.ts'
 import { nearest } from './domain/nearest.ts'
 import type { S3Access, StorePlace } from './domain/storePlace.ts'
 import { BUCKET_NAME, BUCKET_WORDS } from './domain/storePlace.ts'
+import { KafkaConfig } from './kafkaConfig.ts'
 import { importProjectFile } from './projectFiles.ts'
 
 export interface Config {
@@ -19,6 +20,8 @@ export interface Config {
   store: StorePlace
   /** How buckets are reached: the store's and those of sources. */
   s3: S3Access
+  /** How clusters are reached, for those who read topics. */
+  kafka: KafkaConfig
   /** Bytes of objects that may be on the local disk while they are read; undefined: as there is room. */
   scratch: number | undefined
   /** Bytes of copies of objects that are kept on the local disk for the next run. */
@@ -70,6 +73,7 @@ export async function loadConfig(flags: { store?: string }, cwd = process.cwd())
     s3: s3Access(env, (name, member, parse) =>
       read({ name, member: `s3.${member}`, env: env[name], project: project.s3?.[member] as string }, parse, () => undefined),
     ),
+    kafka: new KafkaConfig(env, projectDir),
     scratch: read(
       { name: 'QUERN_SCRATCH', member: 'scratch', env: env.QUERN_SCRATCH, project: project.scratch },
       scratchBytes,

@@ -14,7 +14,16 @@ export {
   sum,
   variance,
 } from './definition/aggregations.ts'
-export type { CaseOptions, CaseRow, CasesDeclaration, ExpectedCase, Moment, RejectedCase } from './definition/cases.ts'
+export type {
+  CaseOptions,
+  CaseRow,
+  CasesDeclaration,
+  ExpectedCase,
+  LandedCase,
+  Moment,
+  RejectedCase,
+  RetractionCase,
+} from './definition/cases.ts'
 export { defineCases } from './definition/cases.ts'
 export type { Condition, Operand } from './definition/columns.ts'
 export type {

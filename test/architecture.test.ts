@@ -49,7 +49,9 @@ const MAY: Record<string, string[]> = {
   'version.ts': [],
   'projectFiles.ts': [],
   'folders.ts': [],
-  'config.ts': ['domain', 'definition', 'projectFiles.ts'],
+  'config.ts': ['domain', 'definition', 'projectFiles.ts', 'kafkaConfig.ts'],
+  // It is given the environment by config.ts, and reads the files that are named there.
+  'kafkaConfig.ts': ['domain'],
   'registry.ts': ['domain', 'definition', 'projectFiles.ts'],
   'fixtures.ts': ['domain', 'definition', 'projectFiles.ts', 'registry.ts'],
   'app.ts': [

@@ -36,9 +36,22 @@ type Flat<T> = { [K in keyof T]: T[K] } & {}
 /** A row of the table: its key, and of the features those that matter. */
 export type ExpectedCase<D, E extends string> = Flat<Key<RowOf<D>, E> & Features<RowOf<D>, E>>
 
+/** Of a topic: a message that takes back the rows of its row key, which it names, with other columns or without. */
+export interface RetractionCase<S extends RowObject> {
+  retracts: Partial<CaseRow<S>>
+  /** Default: when the row before it did. */
+  landedAt?: Moment
+}
+
+/** Of a topic: a row that did not land at its event's time. */
+export interface LandedCase<S extends RowObject> {
+  row: CaseRow<S>
+  landedAt: Moment
+}
+
 interface Given<S extends RowObject> {
-  /** Rows that the schema accepts. Default: none. */
-  rows?: readonly CaseRow<S>[]
+  /** Rows that the schema accepts; of a topic in the order of its messages. Default: none. */
+  rows?: readonly (CaseRow<S> | RetractionCase<S> | LandedCase<S>)[]
   /** Rows that the schema, or the key, refuses. They stand behind `rows` in the same file. */
   rejects?: readonly RejectedCase<S>[]
 }

@@ -1,5 +1,6 @@
 /** How a cluster and its schema registry are reached, as declared. Secrets are names of variables; one that is written out is refused, and not shown. */
 import type { Given, KafkaAccess, RegistryAccess, SaslAccess, TlsAccess } from '../domain/kafkaSource.ts'
+import { isAddress, isBroker } from '../domain/kafkaSource.ts'
 import type { Report } from './declaredRows.ts'
 import { choice, members, shown } from './options.ts'
 
@@ -8,14 +9,6 @@ export function resolveAccess(options: { brokers?: unknown; tls?: unknown; sasl?
   const tls = options.tls === undefined ? undefined : resolveTls(options.tls, fault)
   const sasl = options.sasl === undefined ? undefined : resolveSasl(options.sasl, fault)
   return { ...(brokers ? { brokers } : {}), ...(tls ? { tls } : {}), ...(sasl ? { sasl } : {}) }
-}
-
-/** `host:port`; of IPv6 the host is in brackets. */
-export const BROKER = /^([a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})$/
-
-export const isBroker = (text: unknown): text is string => {
-  const port = Number(typeof text === 'string' ? BROKER.exec(text)?.[2] : undefined)
-  return port >= 1 && port <= 65_535
 }
 
 function resolveBrokers(given: unknown, fault: Report): KafkaAccess['brokers'] {
@@ -29,7 +22,7 @@ function resolveBrokers(given: unknown, fault: Report): KafkaAccess['brokers'] {
     return undefined
   }
   for (const broker of given)
-    if (!isBroker(broker))
+    if (typeof broker !== 'string' || !isBroker(broker))
       fault('brokers', `${shownWithoutUser(broker)} is no broker`, "Write its host and port, such as 'kafka-1:9092'.")
   return given.map(String)
 }
@@ -151,19 +144,16 @@ function secret(part: string, given: unknown, fault: Report): { env: string } | 
   return undefined
 }
 
-/** Of an address that holds a password nothing is shown. */
 function address(part: string, given: unknown, fault: Report): string | undefined {
-  const url = typeof given === 'string' && URL.canParse(given) ? new URL(given) : undefined
-  if (url && (url.username !== '' || url.password !== '')) {
+  if (given === undefined || (typeof given === 'string' && isAddress(given))) return given
+  const hasUser = typeof given === 'string' && given.includes('@')
+  if (hasUser)
     fault(
       part,
       'holds a user or a password',
-      "Take them out of the address, and give `username`, and `password` as { env: 'NAME' }.",
+      "Take them out of the address, and give them as options, the password as { env: 'NAME' }.",
     )
-    return undefined
-  }
-  if (url && /^https?:$/.test(url.protocol)) return given as string
-  if (given !== undefined) fault(part, `${shownWithoutUser(given)} is no address`, "Write one such as 'http://registry:8081'.")
+  else fault(part, `\`${shown(given)}\` is no address`, "Write one such as 'http://registry:8081'.")
   return undefined
 }
 

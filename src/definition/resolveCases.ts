@@ -4,10 +4,13 @@ import type { Fault } from '../domain/errors.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
 import { nearest } from '../domain/nearest.ts'
 import type { Issue } from '../domain/schema.ts'
+import { gateOf } from '../domain/source.ts'
 import type { Instant } from '../domain/time.ts'
 import { formatInstant, gridCeil, gridFloor } from '../domain/time.ts'
 import type { ExpectedRow, InputRow, RejectedInput, UnitCase } from '../domain/unitCase.ts'
 import { MOST_ROWS } from '../domain/unitCase.ts'
+import type { WrittenRow } from './caseRows.ts'
+import { caseSet, landedRows, writtenRow } from './caseRows.ts'
 import type { CasesDeclaration } from './cases.ts'
 import { shown, unknownOptions } from './options.ts'
 import { INSTANT_HINT, instantOf, tableValue, valueHint } from './tableValue.ts'
@@ -38,7 +41,7 @@ function resolveCase(name: string, given: object, set: FeatureSet, fault: Report
     return undefined
   }
   for (const option of unknownOptions(given, OPTIONS)) fault(option, 'there is no such option', nearest(option, OPTIONS))
-  const rows = listOf(given, 'rows', fault).flatMap((row, at) => inputRow(row, `rows[${at}]`, set, fault))
+  const rows = listOf(given, 'rows', fault).flatMap((row, at) => acceptedInput(row, `rows[${at}]`, set, fault))
   const rejects = listOf(given, 'rejects', fault).flatMap((row, at) => rejectedInput(row, `rejects[${at}]`, set, fault))
   if ((given.rows ?? []).length + (given.rejects ?? []).length === 0)
     fault('', 'holds no rows, so it proves nothing', 'Give it `rows`, or `rejects` for rows that must be refused.')
@@ -58,7 +61,15 @@ function resolveCase(name: string, given: object, set: FeatureSet, fault: Report
     if (seen.has(id)) fault('expect', `two rows have the key ${keyText(key)}`, 'A table has one row for each key and cutoff.')
     seen.add(id)
   }
-  return { name, set, rows, rejects, cutoffs, expected }
+  const all = landedRows([...rows, ...rejects.map(({ row }) => ({ row, retracts: false, landedAt: undefined }))], set)
+  return {
+    name,
+    set: caseSet(set),
+    rows: all.slice(0, rows.length),
+    rejects: rejects.map(({ issue }, at) => ({ row: all[rows.length + at]!, issue })),
+    cutoffs,
+    expected,
+  }
 }
 
 interface Options {
@@ -79,14 +90,20 @@ function listOf(given: Options, option: 'rows' | 'rejects' | 'expect', fault: Re
   return []
 }
 
+function acceptedInput(given: unknown, part: string, set: FeatureSet, fault: Report): (WrittenRow & { row: InputRow })[] {
+  const written = writtenRow(given, part, set, fault)
+  return inputRow(written.row, part, set, fault).map(row => ({ ...written, row }))
+}
+
 function inputRow(row: unknown, part: string, { source }: FeatureSet, fault: Report): InputRow[] {
   if (!isObject(row)) {
     fault(part, `\`${shown(row)}\` is no row`, 'Write it as an object of columns.')
     return []
   }
-  const names = source.schema.fields.map(({ name }) => name)
+  const gate = gateOf(source)
+  const names = gate.fields.map(({ name }) => name)
   // A file may hold more than the schema names. In a case that is a slip.
-  const unknown = source.schema.extra.kind === 'ignored' ? unknownOptions(row, names) : []
+  const unknown = gate.extra.kind === 'ignored' ? unknownOptions(row, names) : []
   for (const name of unknown) fault(part, `there is no column \`${name}\``, nearest(name, names))
   for (const [name, value] of Object.entries(row)) {
     const what = unwritable(value, [])

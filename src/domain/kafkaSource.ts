@@ -23,6 +23,18 @@ export interface TlsAccess {
   keyPassword?: { env: string }
 }
 
+/** `host:port`; of IPv6 the host is in brackets. */
+export function isBroker(text: string): boolean {
+  const port = Number(/^(?:[a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})$/.exec(text)?.[1])
+  return port >= 1 && port <= 65_535
+}
+
+/** Of HTTP. One that holds a user or a password is none: these have places of their own, and errors show addresses. */
+export function isAddress(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  return url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && url.password === ''
+}
+
 export type SaslAccess =
   | { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: Given; password: { env: string } }
   | { mechanism: 'oauthbearer'; token: { env: string } }

@@ -2,7 +2,9 @@
 import { loadConfig } from '../../config.ts'
 import { EXIT, FaultsError } from '../../domain/errors.ts'
 import type { FeatureSet } from '../../domain/featureSet.ts'
+import type { KafkaLanding } from '../../domain/kafkaSource.ts'
 import { notInSql } from '../../domain/schema.ts'
+import { gateOf } from '../../domain/source.ts'
 import { loadDefinitions } from '../../registry.ts'
 import { withColumns } from '../../run/openInputs.ts'
 import type { CommandContext } from '../command.ts'
@@ -29,6 +31,11 @@ export async function check({ app, args, flags }: CommandContext): Promise<numbe
       parts,
       args,
       async set => {
+        if (set.source.kind === 'kafka') {
+          report(set)
+          if (!flags.json) printLine(`  ${topicText(set.source.landing)}`)
+          return
+        }
         const inputs = await parts.sourceOf(set).pin([])
         const inspected = await withColumns(parts.sourceOf(set), inputs, parts, local => parts.engine.inspect(set.source, local))
         report(set, new Set(inspected.flatMap(({ columns }) => columns.map(({ name }) => name))))
@@ -50,12 +57,20 @@ export async function check({ app, args, flags }: CommandContext): Promise<numbe
 }
 
 /** What the schema asks for that has no compiled form: right all the same, and slower. */
-function judgedByZod({ source: { schema } }: FeatureSet): { column: string | null; why: string }[] {
+function judgedByZod({ source }: FeatureSet): { column: string | null; why: string }[] {
+  const schema = gateOf(source)
   const columns = schema.fields.flatMap(field => {
     const why = notInSql(field)
     return why === undefined ? [] : [{ column: field.name, why }]
   })
   return schema.wholeRow === undefined ? columns : [...columns, { column: null, why: schema.wholeRow }]
+}
+
+/** What can be said of messages before they are read. */
+function topicText({ topic, format, registry }: KafkaLanding): string {
+  const envelope = format.envelope === undefined ? '' : ` in ${format.envelope}'s envelope`
+  const named = registry === undefined ? '' : ', their schemas in a registry'
+  return `topic ${topic}: values as ${format.value}${envelope}, keys as ${format.key}${named}; what they hold is known when they land`
 }
 
 /** Columns of the files that the schema does not name. */
