@@ -53,7 +53,7 @@ export function resolveKafka(options: KafkaOptions<RowObject>, projectDir: strin
   // Whatever the format, rows come to the schema as JSON has them.
   checkJson(schema, fault)
   const parts = resolveParts(options.message, schema, format.key, fault)
-  if (format.value === 'string') checkText(schema, parts, fault)
+  if (format.value === 'string' && format.envelope === undefined) checkText(schema, parts, fault)
   const retracts = format.envelope !== undefined || tombstones === 'retract'
   checkRetractions({ retracts, tombstones, rowKey, key: format.key }, fault)
   const dedupe = resolveDedupe(options.dedupe, schema, fault)
