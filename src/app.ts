@@ -6,7 +6,7 @@ import { setFlagsFromString } from 'node:v8'
 import type { Config } from './config.ts'
 import { loadConfig } from './config.ts'
 import { deltaTableStore } from './delta/deltaTableStore.ts'
-import { DefinitionError, InvariantError, TransientError } from './domain/errors.ts'
+import { DefinitionError, TransientError } from './domain/errors.ts'
 import type { LocalCopies } from './domain/localCopies.ts'
 import type { ObjectStore } from './domain/objectStore.ts'
 import type { TableStore } from './domain/tableStore.ts'
@@ -25,6 +25,7 @@ import { bucketSource } from './sources/objects/bucketSource.ts'
 import { Link } from './sources/objects/link.ts'
 import { objectsSource } from './sources/objects/objectsSource.ts'
 import { isInBucket, placeOf } from './sources/objects/wantedKeys.ts'
+import { Topics } from './topics.ts'
 import { VERSION } from './version.ts'
 
 export interface App extends Parts {
@@ -66,6 +67,7 @@ export async function createApp(flags: { store?: string }, signal: AbortSignal):
     engineInfo: `quern/${VERSION}`,
     writeCheckpoint: checkpointWriter(scratchDir),
   })
+  const topics = new Topics(config.kafka)
   return {
     config,
     store,
@@ -79,15 +81,16 @@ export async function createApp(flags: { store?: string }, signal: AbortSignal):
         return archiveSource(source, store.table(`archive/${source.name}`), query => engine.stageQuery(query))
       return isInBucket(source) ? bucketSource(source, access(placeOf(source.uri).bucket)) : objectsSource(source, now)
     },
-    topicOf: () => {
-      throw new InvariantError('defect.topic', 'no client yet')
-    },
+    topicOf: source => topics.of(source),
     now: currentInstant,
     versions: { quern: VERSION, node: process.versions.node },
     code: config.imageDigest ?? gitCommit(config.projectDir),
     trace:
       config.log === 'debug' ? message => process.stderr.write(`${new Date(Date.now()).toISOString()} ${message}\n`) : () => {},
-    close: () => engine.close(),
+    close: async () => {
+      await topics.close()
+      await engine.close()
+    },
   }
 }
 

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import type { FeatureSet } from '../src/domain/featureSet.ts'
 import type { KafkaSource } from '../src/domain/source.ts'
 import { count, defineFeatureSet, kafka, last, sum } from '../src/index.ts'
-import type { LandOptions } from '../src/run/landTopic.ts'
+import type { LandOptions } from '../src/run/landBatch.ts'
 import { landTopic } from '../src/run/landTopic.ts'
 import { archivedRows, plainDecoder, refusedRows } from './kit/archives.ts'
 import { type InProcess, inProcess, QUIET } from './kit/inProcess.ts'
@@ -28,7 +28,7 @@ const declared = (more: object = {}, name = 'payments') =>
     features: f => ({ n: count().over('1d', '3d'), amount: sum(f.amount).over('2d'), newest: last(f.id).over('3d') }),
   })
 
-const OPTIONS: LandOptions = { acceptLoss: false, maxRejected: undefined, onNote: () => {}, ...QUIET }
+const OPTIONS: LandOptions = { acceptLoss: false, maxRejected: undefined, ...QUIET }
 
 interface Shop {
   log: MemoryLog

@@ -32,6 +32,8 @@ export interface Flags {
   retain?: string
   junit?: string
   watch?: boolean
+  /** False under `--no-land`. */
+  land?: boolean
 }
 
 export interface CommandRow {

@@ -42,13 +42,14 @@ export const COMMANDS: CommandRow[] = [
   {
     name: 'run',
     args: '[name...]',
-    summary: 'validate, compute, commit',
+    summary: 'land, validate, compute, commit',
     flags: [
       ['--until <instant>', 'publish the cutoffs that are due then; default now'],
       ['--full', 'compute everything, whatever is there'],
       ['--max-rejected <share>', 'rows that may be rejected, such as 1% or 0.01'],
       ['--expectations <severity>', 'warn or stop, where one is broken; default as the definition says'],
-      ['--accept-loss', 'go on without the rows of input files that are gone'],
+      ['--accept-loss', 'go on without input files that are gone, and messages that were gone before they were read'],
+      ['--no-land', 'read no topic: compute from what has landed'],
     ],
     load: async () => (await import('./commands/run.ts')).run,
   },

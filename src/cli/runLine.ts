@@ -1,18 +1,34 @@
 /** The line that a run ends with. */
 import type { FeatureSet } from '../domain/featureSet.ts'
+import type { KafkaSource } from '../domain/source.ts'
 import { formatInstantShort } from '../domain/time.ts'
+import type { LandResult } from '../run/landBatch.ts'
 import type { RunResult } from '../run/runFeatureSet.ts'
 import { counted, instantOrNull, number } from './output.ts'
 
-export function runJson(set: FeatureSet, result: RunResult, seconds: number): object {
+/** @param landed what has landed in the source's archive before */
+export function runJson(set: FeatureSet, result: RunResult, seconds: number, landed?: LandResult): object {
   const { cutoffs, through, pending: _, ...rest } = result
   return {
     name: set.name,
     ...rest,
     cutoffs: { from: instantOrNull(cutoffs?.first), to: instantOrNull(cutoffs?.last), count: cutoffs?.count ?? 0 },
     through: instantOrNull(through),
+    ...(landed ? { landed: { ...landed, lost: Number(landed.lost), version: landed.version ?? null } } : {}),
     seconds,
   }
+}
+
+/** What a landing ends with, for people. */
+export function landText({ name, landing }: KafkaSource, result: LandResult, seconds: number): string {
+  const parts = [
+    `${counted(result.rows, 'row')} of topic ${landing.topic} landed in archive/${name}, version ${result.version}`,
+    ...(result.rejected > 0 ? [`${number(result.rejected)} rejected (\`quern rejected ${name}\`)`] : []),
+    ...(result.repeats > 0 ? [`${counted(result.repeats, 'repeat')} left out`] : []),
+    ...(result.passed > 0 ? [`${counted(result.passed, 'tombstone')} passed over`] : []),
+    ...(result.lost > 0n ? [`${number(Number(result.lost))} offsets were gone unread`] : []),
+  ]
+  return `${name}: ${parts.join(', ')}, ${seconds.toFixed(1)} s`
 }
 
 export function runText(set: FeatureSet, result: RunResult, seconds: number): string {

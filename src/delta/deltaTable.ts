@@ -1,13 +1,12 @@
 /** One Delta table: snapshots, history, and commits by put-if-absent. */
 import { randomUUID } from 'node:crypto'
-import { readFile, unlink } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { TransientError } from '../domain/errors.ts'
 import type { ObjectStore } from '../domain/objectStore.ts'
 import type {
   CommitOutcome,
   CommitRecord,
   Snapshot,
-  StagedFile,
   Table,
   TableChange,
   TableFile,
@@ -23,6 +22,8 @@ import { heldBy, logBefore } from './cleanUp.ts'
 import { addAction, commitInfo, headActions, removeActions, txnActions } from './commitActions.ts'
 import { stringify } from './exactJson.ts'
 import { Log } from './log.ts'
+import type { MovedFile } from './moveIn.ts'
+import { moveIn } from './moveIn.ts'
 import { writeQuickState } from './quickState.ts'
 import { snapshotOf } from './snapshot.ts'
 import { Tags } from './tags.ts'
@@ -244,53 +245,6 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
     },
   }
 }
-
-/** Files that are on their way at the same time. */
-const MOVERS = 8
-
-interface MovedFile {
-  name: string
-  staged: StagedFile
-}
-
-/** Data files get their final place before the commit that names them. What may have been put is added to `put`. */
-async function moveIn(
-  objects: ObjectStore,
-  keyOf: (file: string) => string,
-  staged: readonly StagedFile[],
-  put: string[],
-): Promise<MovedFile[]> {
-  const moved: (MovedFile & { at: number })[] = []
-  const files = [...staged.entries()]
-  const mover = async (): Promise<void> => {
-    for (let next = files.shift(); next; next = files.shift()) {
-      const [at, file] = next
-      if (file.rows === 0) {
-        await unlink(file.localPath)
-        continue
-      }
-      const name = `${folderOf(file)}part-${randomUUID()}.parquet`
-      put.push(name)
-      try {
-        await objects.putFile(keyOf(name), file.localPath)
-      } catch (error) {
-        files.length = 0
-        throw error
-      }
-      moved.push({ name, staged: file, at })
-    }
-  }
-  // Where one has failed no other file sets out, and those under way end: what was put is to be taken away then.
-  const results = await Promise.allSettled(Array.from({ length: MOVERS }, mover))
-  for (const result of results) if (result.status === 'rejected') throw result.reason
-  return moved.sort((a, b) => a.at - b.at)
-}
-
-/** For people: readers go by the log. Values of a partition are such as need no escapes: dates. */
-const folderOf = ({ partition = {} }: StagedFile): string =>
-  Object.entries(partition)
-    .map(([column, value]) => `${column}=${value}/`)
-    .join('')
 
 /** A change that only appends may follow any other, unless its transactions have moved or the schema has changed. */
 function canRebase(change: TableChange, base: Snapshot | undefined, latest: Snapshot): boolean {

@@ -1,5 +1,6 @@
 /** One commit of a landing: messages read, rows judged, files staged, refused rows published, and then all of it at once. */
 import { randomUUID } from 'node:crypto'
+import type { Progress } from '../domain/engine.ts'
 import { exceeds } from '../domain/engine.ts'
 import type { Message, TopicState } from '../domain/eventLog.ts'
 import { ARCHIVE_COLUMNS as A } from '../domain/kafkaSource.ts'
@@ -15,10 +16,34 @@ import { archiveSchema } from './archiveSchema.ts'
 import { publishRejects } from './landedRejects.ts'
 import type { PartitionPlan } from './landingPlan.ts'
 import { formerTopic, landingsId, positionId } from './landingPlan.ts'
-import type { LandOptions, LandResult } from './landTopic.ts'
 import type { Parts } from './parts.ts'
 import { tooManyRejected } from './readFresh.ts'
 import { readTopic } from './readTopic.ts'
+
+export interface LandOptions {
+  acceptLoss: boolean
+  /** The share of what a commit reads that may be refused. Default: all, since nothing of it is lost. */
+  maxRejected: number | undefined
+  /** How much is read for one commit. */
+  most?: { messages: number; bytes: number }
+  onProgress: (progress: Progress) => void
+  signal: AbortSignal
+}
+
+export interface LandResult {
+  commits: number
+  /** Rows that have landed. */
+  rows: number
+  rejected: number
+  /** Rows that did not land, since they repeat others. */
+  repeats: number
+  /** Messages that were passed over: tombstones. */
+  passed: number
+  /** Offsets that were gone unread, which was accepted. */
+  lost: bigint
+  /** The archive's latest version; undefined where there is none. */
+  version: number | undefined
+}
 
 /** So much is held in scratch files before it is committed. */
 const MOST = { messages: 2_000_000, bytes: 2 ** 29 }

@@ -3,39 +3,13 @@
  * `archive/<source>/` with the positions that the next landing begins at, in the same commit. A topic with much that is new lands in
  * several commits. A run that dies lands nothing of the one that it was at; the next one reads the same again.
  */
-import type { Progress } from '../domain/engine.ts'
 import { TransientError } from '../domain/errors.ts'
 import { ReplacedTopicError } from '../domain/eventLog.ts'
 import type { KafkaSource } from '../domain/source.ts'
+import type { LandOptions, LandResult } from './landBatch.ts'
 import { landBatch } from './landBatch.ts'
 import { isDue, planLanding } from './landingPlan.ts'
 import type { Parts } from './parts.ts'
-
-export interface LandOptions {
-  acceptLoss: boolean
-  /** The share of what a commit reads that may be refused. Default: all, since nothing of it is lost. */
-  maxRejected: number | undefined
-  /** How much is read for one commit. */
-  most?: { messages: number; bytes: number }
-  onProgress: (progress: Progress) => void
-  onNote: (text: string) => void
-  signal: AbortSignal
-}
-
-export interface LandResult {
-  commits: number
-  /** Rows that have landed. */
-  rows: number
-  rejected: number
-  /** Rows that did not land, since they repeat others. */
-  repeats: number
-  /** Messages that were passed over: tombstones. */
-  passed: number
-  /** Offsets that were gone unread, which was accepted. */
-  lost: bigint
-  /** The archive's latest version; undefined where there is none. */
-  version: number | undefined
-}
 
 const ATTEMPTS = 20
 

@@ -1,6 +1,6 @@
 /** Landings of one command: a source lands once, however many feature sets read it. */
 import type { KafkaSource } from '../domain/source.ts'
-import type { LandOptions, LandResult } from './landTopic.ts'
+import type { LandOptions, LandResult } from './landBatch.ts'
 import { landTopic } from './landTopic.ts'
 import type { Parts } from './parts.ts'
 
@@ -12,12 +12,12 @@ export class Landings {
     this.#parts = parts
   }
 
-  /** Lands what is new, the first time; what has failed then, fails again. */
-  land(source: KafkaSource, options: LandOptions): Promise<LandResult> {
+  /** Lands what is new, the first time: `isNew`. What has failed then, fails again. */
+  async land(source: KafkaSource, options: LandOptions): Promise<{ result: LandResult; isNew: boolean }> {
     const known = this.#bySource.get(source.name)
-    if (known) return known
+    if (known) return { result: await known, isNew: false }
     const landing = landTopic(source, this.#parts, options)
     this.#bySource.set(source.name, landing)
-    return landing
+    return { result: await landing, isNew: true }
   }
 }

@@ -1,5 +1,9 @@
 /** `quern run`: a line for each feature set, whatever its outcome. */
+
+import type { FeatureSet } from '../../domain/featureSet.ts'
 import type { TableStore } from '../../domain/tableStore.ts'
+import type { LandResult } from '../../run/landBatch.ts'
+import { Landings } from '../../run/landings.ts'
 import { runFeatureSet } from '../../run/runFeatureSet.ts'
 import type { CommandContext } from '../command.ts'
 import type { SetFailure } from '../eachSet.ts'
@@ -8,7 +12,7 @@ import { warningTexts } from '../expectationText.ts'
 import { severityFlag, shareFlag, untilFlag } from '../flags.ts'
 import { note, printJson, printLine } from '../output.ts'
 import { progressLine } from '../progress.ts'
-import { runJson, runText } from '../runLine.ts'
+import { landText, runJson, runText } from '../runLine.ts'
 import { pendingText } from '../staleText.ts'
 
 export async function run({ app: build, args, flags }: CommandContext): Promise<number> {
@@ -17,17 +21,28 @@ export async function run({ app: build, args, flags }: CommandContext): Promise<
   const limits = { maxRejected: shareFlag(flags.maxRejected), severity: severityFlag(flags.expectations) }
   let startedAt = app.now()
   const seconds = (): number => Number(app.now() - startedAt) / 1e6
+  const landings = new Landings(app)
+  /** What has come in a topic lands before what is computed from it; undefined where nothing does. */
+  const landing = async ({ source }: FeatureSet): Promise<LandResult | undefined> => {
+    if (source.kind !== 'kafka' || flags.land === false) return undefined
+    const progress = progressLine(source.name, !app.config.plain, app.now)
+    const options = { acceptLoss: flags.acceptLoss === true, maxRejected: limits.maxRejected, signal: app.signal }
+    const { result, isNew } = await landings.land(source, { ...options, onProgress: progress.show }).finally(progress.clear)
+    if (isNew && result.commits > 0) note(landText(source, result, seconds()))
+    return result
+  }
   return eachSet(
     app,
     args,
     async set => {
       startedAt = app.now()
       const progress = progressLine(set.name, !app.config.plain, app.now)
+      const landed = await landing(set)
       const options = { until, full: flags.full === true, ...limits, acceptLoss: flags.acceptLoss === true, signal: app.signal }
       const result = await runFeatureSet(set, app, { ...options, onProgress: progress.show, onNote: note }).finally(
         progress.clear,
       )
-      if (flags.json) printJson(runJson(set, result, seconds()))
+      if (flags.json) printJson(runJson(set, result, seconds(), landed))
       else printLine(runText(set, result, seconds()))
       for (const warning of warningTexts(set.name, result.expectations)) note(warning)
       for (const range of result.pending) note(pendingText(set.name, range))

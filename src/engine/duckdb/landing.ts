@@ -9,6 +9,7 @@ import type { RejectedRow } from '../../domain/rejectedRows.ts'
 import type { LocalFile, ObjectsSource } from '../../domain/source.ts'
 import { BooleanColumn, Int32Column, Int64Column } from '../../rows/columnBuilder.ts'
 import { ParquetFile } from '../../rows/parquetFile.ts'
+import type { RefusedLine } from '../../rows/rowReader.ts'
 import { RowReader } from '../../rows/rowReader.ts'
 import { lineJudge, UNIT } from './judgeLine.ts'
 import { RejectStage } from './rejectStage.ts'
@@ -65,6 +66,8 @@ export class DuckDBLanding implements Landing {
     const { columns } = this.#reader
     const before = columns.rows
     const { refused } = this.#reader.read(this.#joined(rows))
+    // A blank line is nothing in a file; a message is something.
+    if (columns.rows - before + refused.length < rows.length) refused.push(...blankLines(rows))
     const lines = new Set(refused.map(({ line }) => line))
     for (let line = 0; line < rows.length; line++) if (!lines.has(line)) this.#place(partition, rows[line]!.offset, false)
     this.counts.accepted += columns.rows - before
@@ -157,6 +160,13 @@ export class DuckDBLanding implements Landing {
     await rm(this.#path, { force: true })
     this.#connection.closeSync()
   }
+}
+
+function blankLines(rows: readonly LandingRow[]): RefusedLine[] {
+  return rows.flatMap(({ json }, line) => {
+    const raw = Buffer.from(json.buffer, json.byteOffset, json.length).toString()
+    return raw.trim() === '' ? [{ line, raw, issues: [{ path: '', code: 'malformed', message: 'Blank' }] }] : []
+  })
 }
 
 /** Rows of messages are judged as those of a file without folders. */
