@@ -3,7 +3,7 @@ import type { FeatureSet } from '../domain/featureSet.ts'
 import { ARCHIVE_COLUMNS } from '../domain/kafkaSource.ts'
 import type { KafkaSource } from '../domain/source.ts'
 import type { Instant } from '../domain/time.ts'
-import { EARLIEST_INSTANT, formatInstant, fromDate, LATEST_INSTANT } from '../domain/time.ts'
+import { EARLIEST_INSTANT, floorDiv, formatInstant, fromDate, LATEST_INSTANT } from '../domain/time.ts'
 import type { InputRow } from '../domain/unitCase.ts'
 import { instantOfText } from '../domain/zonedTime.ts'
 import { landedSchema } from '../validation/landedSchema.ts'
@@ -51,9 +51,11 @@ export function caseSet(set: FeatureSet): FeatureSet {
   const { source } = set
   if (source.kind !== 'kafka') return set
   const { landing, zone: _, ...stored } = source
-  const schema = landedSchema(landing, source.knownTime)
-  const { eventTime, zone } = landing
-  return { ...set, source: { ...stored, landing, schema, eventTime, ...(zone === undefined ? {} : { zone }) } }
+  const { schema, eventTime, zone } = landing
+  return {
+    ...set,
+    source: { ...stored, landing, schema: landedSchema(schema), eventTime, ...(zone === undefined ? {} : { zone }) },
+  }
 }
 
 /**
@@ -68,13 +70,20 @@ export function landedRows(rows: readonly (WrittenRow & { row: InputRow })[], { 
     const isPossible = event !== undefined && event >= EARLIEST_INSTANT && event <= LATEST_INSTANT
     const landed = landedAt ?? (isPossible ? event : last)
     if (landed > last) last = landed
-    return Object.assign(Object.create(null), row, {
+    return Object.assign(Object.create(null), retracts ? timesOf(landed, source) : {}, row, {
       [ARCHIVE_COLUMNS.landedAt]: formatInstant(landed),
       [ARCHIVE_COLUMNS.partition]: 0,
       [ARCHIVE_COLUMNS.offset]: at,
       [ARCHIVE_COLUMNS.retracts]: retracts,
     })
   })
+}
+
+/** The times of a row that takes back others, which say no more than when it came. */
+function timesOf(landed: Instant, { landing: { eventTime }, knownTime }: KafkaSource): InputRow {
+  const unit = eventTime.unit && BigInt(MICROS[eventTime.unit])
+  const known = knownTime === undefined ? {} : { [knownTime]: formatInstant(landed) }
+  return { ...known, [eventTime.column]: unit === undefined ? formatInstant(landed) : floorDiv(landed, unit) }
 }
 
 const MICROS = { s: 1_000_000, ms: 1_000, us: 1 }

@@ -252,8 +252,8 @@ function fingerprintOf(set: Omit<FeatureSet, 'fingerprint' | 'apart'>): string {
 }
 
 function sourceMeaning(source: SourceDefinition): object {
-  const { schema, eventTime, knownTime, rowKey, zone, csv, position, retracts } = source
-  return { schema: schema.fingerprint, eventTime, knownTime, rowKey, zone, csv, position, retracts }
+  const { schema, eventTime, knownTime, rowKey, position, retracts, zone, csv } = source
+  return { schema: schema.fingerprint, eventTime, knownTime, rowKey, position, retracts, zone, csv }
 }
 
 /** Equal for two declarations of one source, wherever they stand. */
