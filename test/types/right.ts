@@ -5,6 +5,7 @@ import {
   defineCases,
   defineFeatureSet,
   fresherThan,
+  kafka,
   last,
   lateShareBelow,
   max,
@@ -199,3 +200,65 @@ const anything = defineFeatureSet({
   features: f => ({ some: last(f.some).where(f.some.startsWith('{')).over('1d') }),
 })
 export const anyIsText: Same<RowOf<typeof anything>, { user: string; cutoff: Date; some_1d: string | null }> = true
+
+const payment = z.object({
+  id: z.string(),
+  at: z.coerce.date(),
+  amount: z.int(),
+  place: z.int64(),
+  headers: z.record(z.string(), z.string()).optional(),
+})
+const payments = kafka({
+  name: 'payments',
+  topic: 'shop.payments',
+  schema: payment,
+  eventTime: 'at',
+  format: 'avro',
+  key: 'string',
+  registry: { url: 'https://registry', username: { env: 'USER' }, password: { env: 'PASSWORD' } },
+  brokers: ['kafka-1:9092'],
+  tls: { ca: 'ca.pem' },
+  sasl: { mechanism: 'scram-sha-512', username: 'reader', password: { env: 'PASSWORD' } },
+  message: { key: 'id', offset: 'place', headers: 'headers', timestamp: 'at' },
+  rowKey: ['id'],
+  tombstones: 'retract',
+  dedupe: { by: ['id', 'at'], within: '7d' },
+  start: 'latest',
+  client: 'kafkajs',
+})
+kafka({ name: 'p', topic: 't', schema: payment, eventTime: { column: 'amount', unit: 's' }, brokers: { env: 'B' }, tls: true })
+kafka({
+  name: 'p',
+  topic: 't',
+  schema: payment,
+  eventTime: 'at',
+  registry: true,
+  envelope: 'debezium',
+  dedupe: { by: 'id', within: '1h' },
+  sasl: { mechanism: 'oauthbearer', tokenUrl: 'https://x', clientId: 'c', clientSecret: { env: 'S' } },
+})
+const paid = defineFeatureSet({
+  name: 'paid',
+  source: payments,
+  entity: ['id'],
+  every: '1d',
+  late: 'asKnown',
+  features: f => ({ spent: sum(f.amount).over('1d'), heads: last(f.headers).over('1d') }),
+})
+export const messagesAreInferred: Same<
+  RowOf<typeof paid>,
+  { id: string; cutoff: Date; spent_1d: number | null; heads_1d: string | null }
+> = true
+const paymentRow = { id: 'a', at: '2001-01-01T10:00:00Z', amount: 1, place: 1n }
+defineCases(paid, {
+  'rows, one that landed late, and one that is taken back': {
+    rows: [
+      paymentRow,
+      { row: paymentRow, landedAt: new Date(0) },
+      { retracts: { id: 'a' } },
+      { retracts: paymentRow, landedAt: '2001-01-02T00:00:00Z' },
+    ],
+    cutoff: '2001-01-02T00:00:00Z',
+    expect: [],
+  },
+})

@@ -4,6 +4,7 @@ import {
   defineCases,
   defineFeatureSet,
   fresherThan,
+  kafka,
   mean,
   nullShareBelow,
   objects,
@@ -125,3 +126,53 @@ defineCases(set, {
 })
 // @ts-expect-error a definition that is none
 defineCases(source, {})
+
+const topic = { name: 'p', topic: 't', schema } as const
+const eventTime = 'date'
+// @ts-expect-error no event time
+kafka({ ...topic })
+// @ts-expect-error an event time that is no column
+kafka({ ...topic, eventTime: 'dat' })
+// @ts-expect-error an event time that is no instant
+kafka({ ...topic, eventTime: 'delay' })
+// @ts-expect-error a format that is none
+kafka({ ...topic, eventTime, format: 'xml' })
+// @ts-expect-error a password that is written out
+kafka({ ...topic, eventTime, sasl: { mechanism: 'plain', username: 'u', password: 'p' } })
+// @ts-expect-error a mechanism without its password
+kafka({ ...topic, eventTime, sasl: { mechanism: 'plain', username: 'u' } })
+// @ts-expect-error a registry password that is written out
+kafka({ ...topic, eventTime, registry: { url: 'http://r', username: 'u', password: 'p' } })
+// @ts-expect-error a row key that is no column
+kafka({ ...topic, eventTime, rowKey: ['orign'] })
+// @ts-expect-error an offset in a text
+kafka({ ...topic, eventTime, message: { offset: 'origin' } })
+// @ts-expect-error a part in a column that is none
+kafka({ ...topic, eventTime, message: { key: 'orign' } })
+// @ts-expect-error repeats of a column that is none
+kafka({ ...topic, eventTime, dedupe: { by: 'orign', within: '7d' } })
+// @ts-expect-error a horizon that is no duration
+kafka({ ...topic, eventTime, dedupe: { by: 'origin', within: '7 days' } })
+
+const landed = kafka({ ...topic, eventTime, rowKey: ['origin'], tombstones: 'retract' })
+// @ts-expect-error a key that is no column
+defineFeatureSet({ name: 'x', source: landed, entity: ['orign'], every: '1d', features: () => ({ n: count().over('1d') }) })
+const overTopic = defineFeatureSet({
+  name: 'x',
+  source: landed,
+  entity: ['origin'],
+  every: '1d',
+  features: f => ({
+    // @ts-expect-error the mean of a string
+    text: mean(f.origin).over('1d'),
+    // @ts-expect-error a column of the archive
+    offset: count(f._offset).over('1d'),
+    n: count().over('1d'),
+  }),
+})
+defineCases(overTopic, {
+  // @ts-expect-error a column of a row that is taken back that is none
+  'a typo in a retraction': { rows: [{ retracts: { orign: 'ATL' } }], cutoff, expect: [] },
+  // @ts-expect-error a moment that is none
+  'a landing at a number': { rows: [{ row, landedAt: 3 }], cutoff, expect: [] },
+})
