@@ -1,10 +1,13 @@
 /** What a definition over a topic says, and what is refused of it. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { sourceFingerprint } from '../src/definition/resolveFeatureSet.ts'
+import { schemaWords, unusedChange } from '../src/domain/schemaChanges.ts'
 import type { KafkaOptions } from '../src/index.ts'
 import { count, defineFeatureSet, kafka, objects } from '../src/index.ts'
-import { documents, quern } from './kit/cli.ts'
+import { documents, program, quern, REPOSITORY } from './kit/cli.ts'
 import { faultsOf, resolved } from './kit/kafkaSets.ts'
 import { project } from './kit/project.ts'
 
@@ -89,6 +92,15 @@ describe('a topic that is declared', () => {
     expect(fingerprint(payment.extend({ more: z.string().optional() }))).not.toBe(same)
     expect(resolved(setOver({ rowKey: ['id'] })).set.fingerprint).not.toBe(same)
     expect(resolved(setOver({ start: 'latest', topic: 'other', client: 'kafkajs' })).set.fingerprint).toBe(same)
+  })
+
+  it('tells what has changed by the types that land', () => {
+    const words = (schema: z.ZodObject): string[] => schemaWords(sourceOf().schema.record, sourceOf({ schema }).schema.record)
+    expect(words(payment.extend({ amount: z.number().max(5) }))).toEqual(['column `amount`: as int64 -> double'])
+    const { set } = resolved(setOver({}))
+    const more = sourceOf({ schema: payment.extend({ note: z.string().min(3) }) }).schema.record
+    expect(schemaWords(set.source.schema.record, more)).toEqual(['column `note` is new (as string)'])
+    expect(unusedChange(set, set.source.schema.record, more)).toEqual(['note'])
   })
 
   it('is the same source for two sets only with the same options', () => {
@@ -261,6 +273,12 @@ describe('refuses', () => {
   })
 })
 
+const TSCONFIG = JSON.stringify({
+  extends: join(REPOSITORY, 'tsconfig.json'),
+  compilerOptions: { paths: { quern: [join(REPOSITORY, 'src/index.ts')] } },
+  include: ['transforms', 'fixtures'],
+})
+
 const transform = (name: string, options = ''): string => `import { count, defineFeatureSet, kafka } from 'quern'
 import { z } from 'zod'
 const payment = z.object({ id: z.string().refine(id => id !== 'x'), at: z.coerce.date() })
@@ -299,6 +317,31 @@ describe.concurrent('quern check', () => {
     expect(outcome.code).toBe(2)
     expect(outcome.stderr.match(/source `payments` has other options than in/g)).toHaveLength(3)
   })
+})
+
+it('the example of the documentation is right, and so is a case of it', async () => {
+  const example = /```ts\n([\s\S]*?)```/.exec(readFileSync(join(REPOSITORY, 'docs/kafka.md'), 'utf8'))![1]!
+  const row = "{ id: 'a', at: '2026-01-01T10:30:00Z', account: ' ada', amount: 5, offset: 1n }"
+  const fixture = `import { defineCases } from 'quern'
+import payments from '../transforms/payments.ts'
+export default defineCases(payments, {
+  'a payment': { rows: [${row}], cutoff: '2026-01-01T11:00:00Z', expect: [{ account: 'ada', spent_1d: 5 }] },
+  'one below nothing': { rejects: [{ row: { ...${row}, amount: -1 }, path: 'amount' }] },
+})
+`
+  const cwd = project({
+    'transforms/payments.ts': example,
+    'fixtures/payments.ts': fixture,
+    'tsconfig.json': TSCONFIG,
+    'package.json': '{ "type": "module" }',
+  })
+  expect(await quern(['check'], { cwd })).toMatchObject({
+    code: 0,
+    stdout: 'account_payments: ok, 3 feature columns over source payments\n',
+  })
+  expect(await quern(['test'], { cwd })).toMatchObject({ code: 0, stderr: expect.stringMatching(/^2 cases: 2 ok/) })
+  const tsc = join(REPOSITORY, 'node_modules/typescript/bin/tsc')
+  expect(await program(process.execPath, [tsc, '--project', cwd], { cwd })).toMatchObject({ code: 0, stdout: '' })
 })
 
 it('a topic and files are told apart by their kinds', () => {
