@@ -1,4 +1,7 @@
-/** How a cluster and its schema registry are reached, as declared. Secrets are names of variables; one that is written out is refused, and not shown. */
+/**
+ * How a cluster and its schema registry are reached, as declared. Secrets are names of variables: one that is written out is refused,
+ * and not shown.
+ */
 import type { Given, KafkaAccess, RegistryAccess, SaslAccess, TlsAccess } from '../domain/kafkaSource.ts'
 import { isAddress, isBroker } from '../domain/kafkaSource.ts'
 import type { Report } from './declaredRows.ts'
