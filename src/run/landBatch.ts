@@ -48,7 +48,7 @@ export interface LandResult {
 /** So much is held in scratch files before it is committed. */
 const MOST = { messages: 2_000_000, bytes: 2 ** 29 }
 /** Of one request, about. */
-const BATCH_BYTES = 2 ** 22
+const BATCH_BYTES = 2 ** 20
 
 interface Ground {
   table: Table

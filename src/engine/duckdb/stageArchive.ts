@@ -25,6 +25,9 @@ interface Request {
   signal: AbortSignal
 }
 
+/** As many are looked for one by one in all rows; of more each is found at its place in a sorted table. */
+const FEW_DATES = 8
+
 const DATE = 'make_timestamptz(__t)::DATE'
 
 export async function stageArchive(connection: DuckDBConnection, request: Request): Promise<Omit<Landed, 'rejects'>> {
@@ -34,17 +37,16 @@ export async function stageArchive(connection: DuckDBConnection, request: Reques
   const landing = source.landing.dedupe ? await withoutRepeats(connection, request, rows) : rows
   const dates = (await connection.runAndReadAll(`SELECT DISTINCT (${DATE})::VARCHAR FROM ${landing} ORDER BY 1`)).getRows()
   const columns = archiveColumns(source).filter(({ name }) => name !== A.date)
-  // Of many dates each is found at its place in a sorted table.
-  let from = landing
-  if (dates.length > 1) {
-    await connection.run(`CREATE OR REPLACE TEMP TABLE landing AS SELECT *, ${DATE} AS __date FROM ${landing} ORDER BY __date`)
+  let from = `(SELECT *, ${DATE} AS __date FROM ${landing})`
+  if (dates.length > FEW_DATES) {
+    await connection.run(`CREATE OR REPLACE TEMP TABLE landing AS SELECT * FROM ${from} ORDER BY __date`)
     from = 'landing'
   }
   const files: StagedFile[] = []
   for (const [date] of dates as [string][]) {
     signal.throwIfAborted()
     const where = dates.length > 1 ? ` WHERE __date = DATE ${literal(date)}` : ''
-    const query = `SELECT ${selected(request).join(', ')} FROM ${from}${where} ORDER BY __partition, __offset`
+    const query = `SELECT ${selected(request).join(', ')} FROM ${from}${where}`
     const file = await writeParquet(connection, query, columns, join(scratchDir, `archive-${randomUUID()}.parquet`))
     files.push({ ...file, partition: { [A.date]: date } })
   }
