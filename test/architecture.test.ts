@@ -75,10 +75,12 @@ const VENDORS: Record<string, string[]> = {
   '@duckdb/node-api': ['engine/duckdb'],
   'apache-arrow': ['engine/duckdb'],
   avsc: ['messages'],
-  '@platformatic/kafka': ['sources/kafka'],
   hyparquet: ['delta'],
   protobufjs: ['messages'],
   '@aws-sdk/client-s3': ['objects'],
+  '@platformatic/kafka': ['sources/kafka'],
+  '@platformatic/wasm-utils': ['sources/kafka'],
+  kafkajs: ['sources/kafka'],
   commander: ['cli'],
   zod: ['definition'],
 }

@@ -35,7 +35,7 @@ export interface TransactionalProducer {
 export interface Topics {
   /** Answers its name, a new one unless told. */
   make: (options?: { name?: string; partitions?: number; configs?: Record<string, string> }) => Promise<string>
-  /** Sends one batch. Answers the offset of the first message; all are there when it answers. */
+  /** Sends one batch, or one for each stretch of like times. Answers the offset of the first message; all are there when it answers. */
   produce: (topic: string, partition: number, messages: readonly Sent[], compression?: Compression) => Promise<bigint>
   transactions: (id?: string) => TransactionalProducer
   /** All messages before that offset are gone. */
@@ -69,6 +69,22 @@ const encoded = (topic: string, partition: number, messages: readonly Sent[]): E
     ...(timestamp === undefined ? {} : { timestamp }),
     headers: new Map(headers.map(([name, text]) => [Buffer.from(name), bytes(text)!])),
   }))
+
+/** The library's producer writes a wrong time where one is more than 2^31 milliseconds from the first of its batch. */
+function batches(messages: readonly Sent[]): Sent[][] {
+  const all: Sent[][] = []
+  let first = 0n
+  for (const message of messages) {
+    const time = message.timestamp ?? BigInt(Date.now())
+    const far = time - first > 2n ** 30n || first - time > 2n ** 30n
+    if (all.length > 0 && !far) all.at(-1)!.push(message)
+    else {
+      all.push([message])
+      first = time
+    }
+  }
+  return all
+}
 
 export function topicsAt(bootstrap: string): Topics {
   const common = { clientId: 'quern-tests', bootstrapBrokers: [bootstrap], timeout: 30_000, connectTimeout: 10_000 }
@@ -104,12 +120,13 @@ export function topicsAt(bootstrap: string): Topics {
       return name
     },
     async produce(topic, partition, messages, compression = 'none') {
-      const { offsets } = await producer.send({
-        messages: encoded(topic, partition, messages),
-        compression,
-        acks: ProduceAcks.ALL,
-      })
-      return offsets![0]!.offset
+      let first: bigint | undefined
+      for (const batch of batches(messages)) {
+        const sent = { messages: encoded(topic, partition, batch), compression, acks: ProduceAcks.ALL }
+        const { offsets } = await producer.send(sent)
+        first ??= offsets![0]!.offset
+      }
+      return first!
     },
     transactions(id = `producer-${randomBytes(4).toString('hex')}`) {
       const own = new Producer<Buffer, Buffer, Buffer, Buffer>({

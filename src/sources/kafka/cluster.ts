@@ -1,77 +1,78 @@
 /** What a cluster says of its topics: their ids, the leaders of their partitions, the offsets that these hold. */
-import type { listOffsetsV9, metadataV12 } from '@platformatic/kafka'
 import { DefinitionError } from '../../domain/errors.ts'
 import type { KafkaSettings } from '../../domain/kafkaSource.ts'
-import { type Address, Connections, type Lease, type Library } from './connections.ts'
-import { reachedBy } from './credentials.ts'
-import { deniedTopic, kafkaCodeOf, missingTopic, oldCluster } from './errors.ts'
+import { type Reached, reachedBy } from './credentials.ts'
+import { deniedTopic, lastingError, missingTopic } from './errors.ts'
+import type { Address, OpenLine } from './line.ts'
+import { type Lease, Lines } from './lines.ts'
 import { PassingError, type Patience, type Patient } from './patience.ts'
+import {
+  EARLIEST,
+  LATEST,
+  type MetadataAnswer,
+  metadataAnswer,
+  metadataRequest,
+  offsetsAnswer,
+  offsetsRequest,
+} from './requests.ts'
 
 export interface Topic {
   id: string
-  /** By partition; -1 where there is none just now. */
+  /** By partition; the node is -1 where there is no leader just now. */
   leaders: { node: number; epoch: number }[]
 }
 
-/** The numbers of requests in the protocol. */
-const [LIST_OFFSETS, METADATA] = [2, 3]
-/** In place of a time: the first offset, and the last stable one where that is asked for. */
-const [EARLIEST, LATEST] = [-2n, -1n]
-const READ_COMMITTED = 1
-
 export class Cluster implements Patient {
-  readonly library: Library
-  readonly connections: Connections
-  readonly reached
+  readonly lines: Lines
+  readonly reached: Reached
   readonly patience: Patience
   worked = false
   readonly #bootstrap: Address[]
   #brokers = new Map<number, Address>()
   readonly #topics = new Map<string, Topic>()
 
-  constructor(library: Library, settings: KafkaSettings, patience: Patience) {
-    this.library = library
+  constructor(open: OpenLine, settings: KafkaSettings, patience: Patience) {
     this.patience = patience
     this.reached = reachedBy(settings)
-    this.connections = new Connections(library, settings, patience)
+    this.lines = new Lines(open, this.reached)
     this.#bootstrap = settings.brokers.map(addressOf)
   }
 
-  /** As it was found before, or is now. */
-  async topic(name: string, signal: AbortSignal): Promise<Topic> {
-    return this.#topics.get(name) ?? (await this.lookUp(name, signal))
-  }
-
-  /** The next question is not answered from memory. */
+  /** The next question about the topic is not answered from memory. */
   forget(name: string): void {
     this.#topics.delete(name)
   }
 
-  /** @throws PassingError where nobody can tell just now, DefinitionError where there is no such topic, DataError where it may not be read */
+  /**
+   * Raises a PassingError where nobody can tell just now, a DefinitionError where there is no such topic, and a DataError where it
+   * may not be read.
+   */
   async lookUp(name: string, signal: AbortSignal): Promise<Topic> {
     const { brokers, topics } = await this.#metadata(name, signal)
-    this.#brokers = new Map(brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]))
+    this.#brokers = new Map(brokers.map(({ node, host, port }) => [node, { host, port }]))
     const found = topics[0]
-    const code = this.#code(found?.errorCode ?? 3)
+    const code = found === undefined ? 'UNKNOWN_TOPIC_OR_PARTITION' : found.code
     if (code === 'TOPIC_AUTHORIZATION_FAILED') throw deniedTopic(this.reached, name)
     if (code === 'UNKNOWN_TOPIC_OR_PARTITION') throw missingTopic(this.reached, name)
-    if (code === 'INVALID_TOPIC_EXCEPTION') throw new DefinitionError('definition.topic', `\`${name}\` can be no topic's name`)
+    if (code === 'INVALID_TOPIC_EXCEPTION')
+      throw new DefinitionError('definition.topic', `\`${name}\` can be no topic's name`, {
+        hint: 'Names are at most 249 of the letters a to z and A to Z, digits, `.`, `_` and `-`.',
+      })
     if (code !== undefined) throw new PassingError(`topic \`${name}\` cannot be looked up just now: ${code}`)
     const leaders: Topic['leaders'] = []
-    for (const { partitionIndex, leaderId, leaderEpoch } of found!.partitions)
-      leaders[partitionIndex] = { node: leaderId, epoch: leaderEpoch }
-    const topic = { id: found!.topicId, leaders }
+    for (const { partition, node, epoch } of found!.leaders) leaders[partition] = { node, epoch }
+    const topic = { id: found!.id, leaders }
     this.#topics.set(name, topic)
     return topic
   }
 
-  /** A connection to the partition's leader. */
+  /** A connection to the partition's leader, to be given back or dropped. */
   async leader(name: string, partition: number, signal: AbortSignal): Promise<{ lease: Lease; topic: Topic; epoch: number }> {
-    const topic = await this.topic(name, signal)
+    const topic = this.#topics.get(name) ?? (await this.lookUp(name, signal))
     const { node, epoch } = topic.leaders[partition] ?? { node: -1, epoch: -1 }
     const address = this.#brokers.get(node)
     if (address === undefined) throw new PassingError(`topic \`${name}\`, partition ${partition} has no leader`)
-    return { lease: await this.connections.lease(address, signal), topic, epoch }
+    return { lease: await this.lines.lease(address, signal), topic, epoch }
   }
 
   /** First and last stable offset of each partition. */
@@ -80,18 +81,20 @@ export class Cluster implements Patient {
     for (const node of new Set(leaders.map(({ node }) => node))) {
       const address = this.#brokers.get(node)
       if (address === undefined) throw new PassingError(`topic \`${name}\` has partitions without a leader`)
-      const own = [...leaders.entries()].filter(([, leader]) => leader.node === node)
-      const ask = (timestamp: bigint): { partitionIndex: number; currentLeaderEpoch: number; timestamp: bigint }[] =>
-        own.map(([partitionIndex, { epoch }]) => ({ partitionIndex, currentLeaderEpoch: epoch, timestamp }))
-      await this.withLease(address, signal, async lease => {
-        const answers: Map<number, bigint>[] = []
-        for (const partitions of [ask(LATEST), ask(EARLIEST)]) {
-          const { topics } = await this.#listOffsets(lease, signal, name, partitions)
-          answers.push(new Map(topics[0]!.partitions.map(({ partitionIndex, offset }) => [partitionIndex, offset])))
+      const own = leaders.map(({ epoch, node }, partition) => ({ partition, epoch, node })).filter(leader => leader.node === node)
+      await this.#withLine(address, signal, async lease => {
+        const ask = async (time: bigint): Promise<Map<number, bigint>> => {
+          const answer = offsetsAnswer(await this.lines.ask(lease, offsetsRequest(name, own, time), signal))
+          for (const { code, partition } of answer) {
+            if (code === 'TOPIC_AUTHORIZATION_FAILED') throw deniedTopic(this.reached, name)
+            if (code !== undefined) throw new PassingError(`topic \`${name}\`, partition ${partition}: ${code}`)
+          }
+          return new Map(answer.map(({ partition, offset }) => [partition, offset]))
         }
-        for (const [partition] of own) {
-          const [end, first] = answers.map(offsets => offsets.get(partition)!) as [bigint, bigint]
-          // Messages that were removed between the two questions.
+        const [ends, firsts] = [await ask(LATEST), await ask(EARLIEST)]
+        for (const { partition } of own) {
+          const [first, end] = [firsts.get(partition)!, ends.get(partition)!]
+          // Messages may have been removed between the two questions.
           found[partition] = { first, end: end > first ? end : first }
         }
       })
@@ -99,72 +102,42 @@ export class Cluster implements Patient {
     return found
   }
 
-  /** The connection is kept where all goes well, and ended where not. */
-  async withLease<T>(address: Address, signal: AbortSignal, work: (lease: Lease) => Promise<T>): Promise<T> {
-    const lease = await this.connections.lease(address, signal)
-    try {
-      const answer = await work(lease)
-      this.connections.giveBack(lease)
-      return answer
-    } catch (error) {
-      this.connections.drop(lease)
-      throw error
-    }
-  }
-
-  /** Kafka's word for its number, or undefined where nothing is wrong. */
-  codeOf(number: number): string | undefined {
-    return this.#code(number)
-  }
-
-  #code(number: number): string | undefined {
-    return number === 0 ? undefined : (this.library.protocolErrorsCodesById[number] ?? `error ${number}`)
-  }
-
-  /** From the first broker that answers; those that were named, and those that were met. */
-  async #metadata(name: string, signal: AbortSignal): Promise<metadataV12.MetadataResponse> {
+  /** From the first broker that answers, of those that were named and those that were met. */
+  async #metadata(name: string, signal: AbortSignal): Promise<MetadataAnswer> {
     const known = new Map(
       [...this.#bootstrap, ...this.#brokers.values()].map(address => [`${address.host}:${address.port}`, address]),
     )
     const errors: unknown[] = []
     for (const address of known.values()) {
       try {
-        return await this.withLease(address, signal, async lease => {
-          const newest = lease.versions.get(METADATA) ?? 0
-          const { metadataV10, metadataV11, metadataV12 } = this.library
-          const api = newest >= 12 ? metadataV12.api : newest === 11 ? metadataV11.api : metadataV10.api
-          if (newest < 10) throw oldCluster(this.reached)
-          return await this.connections.call(lease, signal, api, [name], false, false)
-        })
+        return await this.#withLine(address, signal, async lease =>
+          metadataAnswer(await this.lines.ask(lease, metadataRequest(name), signal)),
+        )
       } catch (error) {
         signal.throwIfAborted()
-        // What is wrong with the topic is in the answer.
-        const { response } = error as { response?: metadataV12.MetadataResponse }
-        if (response?.topics !== undefined) return response
+        // The others would say the same.
+        const lasting = lastingError(this.reached, error)
+        if (lasting !== undefined) throw lasting
         errors.push(error)
       }
     }
     throw new AggregateError(errors, 'no broker answers')
   }
 
-  async #listOffsets(
-    lease: Lease,
-    signal: AbortSignal,
-    name: string,
-    partitions: { partitionIndex: number; currentLeaderEpoch: number; timestamp: bigint }[],
-  ): Promise<listOffsetsV9.ListOffsetsResponse> {
-    const { listOffsetsV6, listOffsetsV7, listOffsetsV8, listOffsetsV9 } = this.library
-    const versions = [listOffsetsV6, listOffsetsV7, listOffsetsV8, listOffsetsV9]
-    const { api } = versions[Math.min(9, Math.max(6, lease.versions.get(LIST_OFFSETS) ?? 6)) - 6]!
+  async #withLine<T>(address: Address, signal: AbortSignal, work: (lease: Lease) => Promise<T>): Promise<T> {
+    const lease = await this.lines.lease(address, signal)
     try {
-      return await this.connections.call(lease, signal, api, -1, READ_COMMITTED, [{ name, partitions }])
+      const answer = await work(lease)
+      this.lines.giveBack(lease)
+      return answer
     } catch (error) {
-      if (kafkaCodeOf(error) === 'TOPIC_AUTHORIZATION_FAILED') throw deniedTopic(this.reached, name)
+      this.lines.drop(lease)
       throw error
     }
   }
 }
 
+/** Of `host:port` or `[host]:port`. */
 function addressOf(broker: string): Address {
   const at = broker.lastIndexOf(':')
   const host = broker.slice(0, at).replace(/^\[(.*)\]$/, '$1')

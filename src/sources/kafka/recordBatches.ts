@@ -4,6 +4,7 @@
  */
 import { DataError } from '../../domain/errors.ts'
 import type { Message } from '../../domain/eventLog.ts'
+import { decompress } from './compression.ts'
 
 export interface RecordBatch {
   firstOffset: bigint
@@ -11,6 +12,7 @@ export interface RecordBatch {
   lastOffset: bigint
   /** How many records are there. */
   count: number
+  /** Its number in the message format; 0: none. */
   compression: number
   transactional: boolean
   control: boolean
@@ -21,9 +23,6 @@ export interface RecordBatch {
   /** The records, as they are stored. */
   bytes: Buffer
 }
-
-/** Bytes of a compressed batch's records to the records themselves; `compression` is 1 to 4. */
-export type Decompress = (bytes: Buffer, compression: number) => Buffer
 
 /** From the offset to the length, which counts what comes after it. */
 const HEAD = 12
@@ -76,9 +75,9 @@ export function isAbort({ control, count, bytes }: RecordBatch): boolean {
 }
 
 /** All messages of a batch. They are views of its bytes. */
-export function messagesOf(batch: RecordBatch, decompress: Decompress): Message[] {
+export async function messagesOf(batch: RecordBatch): Promise<Message[]> {
   const { compression, count, firstOffset, firstTimestamp, appendTime } = batch
-  const bytes = compression === 0 ? batch.bytes : decompress(batch.bytes, compression)
+  const bytes = compression === 0 ? batch.bytes : await decompress(batch.bytes, compression)
   return recordsOf(bytes, count, firstOffset, firstTimestamp, appendTime)
 }
 

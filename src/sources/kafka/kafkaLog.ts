@@ -1,0 +1,184 @@
+/**
+ * Topics of a Kafka cluster, read by explicit offsets. No group is joined: a principal needs READ and DESCRIBE on the topic, and nothing
+ * else. The clients only make connections; what is asked and what comes back is one code for all of them.
+ */
+import type { DefinitionError } from '../../domain/errors.ts'
+import {
+  type EventLog,
+  type MessageBatch,
+  type OffsetRange,
+  OffsetsGoneError,
+  type ReadRangeOptions,
+  ReplacedTopicError,
+  type TopicState,
+} from '../../domain/eventLog.ts'
+import type { KafkaSettings } from '../../domain/kafkaSource.ts'
+import { countingBatches } from './abortedTransactions.ts'
+import { Cluster } from './cluster.ts'
+import { deniedTopic, shorterLog } from './errors.ts'
+import type { Client } from './line.ts'
+import { PATIENCE, PassingError, type Patience, patiently } from './patience.ts'
+import { messagesOf, type RecordBatch, recordBatches } from './recordBatches.ts'
+import { BY_ID, type FetchAnswer, fetchAnswer, fetchRequest } from './requests.ts'
+
+/** Milliseconds that a broker may wait for something to come. */
+const WAIT = 500
+
+/** What one request has brought. */
+interface Fetched {
+  /** Those that count, whole: they may begin before the range and end after it. */
+  batches: RecordBatch[]
+  /** Of the next request: behind all batches, those that do not count too. */
+  next: bigint
+  /** The broker was asked for a topic of that name, whichever it is. */
+  byName: boolean
+}
+
+export function kafkaLog(settings: KafkaSettings, client: Client, patience: Patience = PATIENCE): EventLog {
+  let opened: Promise<Cluster> | undefined
+  const log = async (): Promise<KafkaLog> => {
+    opened ??= client(settings, patience).then(open => new Cluster(open, settings, patience))
+    return new KafkaLog(await opened)
+  }
+  return {
+    topic: async (name, signal) => (await log()).topic(name, signal),
+    async *readRange(range, options) {
+      yield* (await log()).readRange(range, options)
+    },
+    async close() {
+      await opened?.then(
+        ({ lines }) => lines.close(),
+        () => {},
+      )
+    },
+  }
+}
+
+class KafkaLog {
+  readonly #cluster: Cluster
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster
+  }
+
+  topic(name: string, signal: AbortSignal): Promise<TopicState> {
+    const cluster = this.#cluster
+    return patiently(cluster, signal, async () => {
+      const topic = await cluster.lookUp(name, signal)
+      const offsets = await cluster.offsets(name, topic, signal)
+      // Offsets are asked for by the topic's name, which may have changed hands meanwhile.
+      const after = await cluster.lookUp(name, signal)
+      if (after.id !== topic.id) throw new PassingError(`topic \`${name}\` has just been made anew`)
+      return { topicId: topic.id, partitions: offsets.map(({ first, end }, partition) => ({ partition, first, end })) }
+    })
+  }
+
+  async *readRange(range: OffsetRange, { batchBytes, signal: given }: ReadRangeOptions): AsyncGenerator<MessageBatch> {
+    if (range.from >= range.to) return
+    const ended = new AbortController()
+    const signal = AbortSignal.any([given, ended.signal])
+    const fetch = (at: bigint): Promise<Fetched> => {
+      const fetched = this.#fetch(range, at, batchBytes, signal)
+      // Who reads may come for it late, or not at all.
+      fetched.catch(() => {})
+      return fetched
+    }
+    try {
+      for (let coming: Promise<Fetched> | undefined = fetch(range.from); coming !== undefined; ) {
+        const { batches, next, byName }: Fetched = await coming
+        coming = next < range.to ? fetch(next) : undefined
+        if (coming === undefined && byName) await this.#stillNamed(range, signal)
+        yield* messageBatches(batches, range, next, batchBytes)
+        signal.throwIfAborted()
+      }
+    } finally {
+      ended.abort()
+    }
+  }
+
+  /** Waits until something has come. */
+  #fetch(range: OffsetRange, at: bigint, batchBytes: number, signal: AbortSignal): Promise<Fetched> {
+    const { topic, topicId, partition } = range
+    const cluster = this.#cluster
+    let missed = 0
+    const leader = async (): ReturnType<Cluster['leader']> => {
+      try {
+        return await cluster.leader(topic, partition, signal)
+      } catch (error) {
+        if ((error as Partial<DefinitionError>).code !== 'definition.topic') throw error
+        // A broker that has just started may not have heard of it yet.
+        if (++missed > 3) throw new ReplacedTopicError(topic, topicId, undefined)
+        throw new PassingError(`topic \`${topic}\` is not there`)
+      }
+    }
+    const once = async (): Promise<Fetched> => {
+      let byName: boolean
+      const { lease, topic: found, epoch } = await leader()
+      let answer: FetchAnswer
+      try {
+        if (found.id !== topicId) throw new ReplacedTopicError(topic, topicId, found.id)
+        const question = { topic, topicId, partition, epoch, offset: at, bytes: batchBytes, wait: WAIT }
+        const request = fetchRequest(question, lease.versions)
+        byName = request.version < BY_ID
+        answer = fetchAnswer(await cluster.lines.ask(lease, request, signal), request)
+      } catch (error) {
+        cluster.lines.drop(lease)
+        throw error
+      }
+      cluster.lines.giveBack(lease)
+      if (answer.code !== undefined) await this.#refused(answer.code, range, at, signal)
+      const batches = recordBatches(answer.records, topic)
+      const last = batches.at(-1)
+      if (last !== undefined) return { batches: countingBatches(batches, answer.aborted), next: last.lastOffset + 1n, byName }
+      // Nothing is not the end: a broker that holds back, or looks for what lies elsewhere, answers so as well.
+      throw new PassingError(`topic \`${topic}\`, partition ${partition}: nothing comes at offset ${at}`, answer.throttled)
+    }
+    return patiently(cluster, signal, once, () => cluster.forget(topic))
+  }
+
+  /** Raises what the broker's refusal means, and a PassingError where it may be taken back. */
+  async #refused(code: string, range: OffsetRange, at: bigint, signal: AbortSignal): Promise<never> {
+    const { topic, topicId, partition, to } = range
+    if (code === 'TOPIC_AUTHORIZATION_FAILED') throw deniedTopic(this.#cluster.reached, topic)
+    if (code === 'OFFSET_OUT_OF_RANGE') {
+      const state = await this.topic(topic, signal)
+      if (state.topicId !== topicId) throw new ReplacedTopicError(topic, topicId, state.topicId)
+      const { first, end } = state.partitions[partition]!
+      if (at < first) throw new OffsetsGoneError({ topic, partition, from: at, first: first < to ? first : to })
+      if (at > end) throw shorterLog(topic, partition, at, end)
+    }
+    throw new PassingError(`topic \`${topic}\`, partition ${partition}: ${code}`)
+  }
+
+  /** What older brokers send is of the topic that has the name. */
+  async #stillNamed({ topic, topicId }: OffsetRange, signal: AbortSignal): Promise<void> {
+    const { id } = await patiently(this.#cluster, signal, () => this.#cluster.lookUp(topic, signal))
+    if (id !== topicId) throw new ReplacedTopicError(topic, topicId, id)
+  }
+}
+
+/** The messages of whole batches, in pieces of about so many bytes, of which the last ends where the next request begins. */
+async function* messageBatches(
+  batches: readonly RecordBatch[],
+  { from, to }: OffsetRange,
+  end: bigint,
+  batchBytes: number,
+): AsyncGenerator<MessageBatch> {
+  let messages: MessageBatch['messages'] = []
+  let bytes = 0
+  for (const batch of batches) {
+    if (batch.lastOffset < from || batch.firstOffset >= to) continue
+    for (const message of await messagesOf(batch)) {
+      if (message.offset < from || message.offset >= to) continue
+      const size = (message.key?.length ?? 0) + (message.value?.length ?? 0)
+      if (bytes + size > batchBytes && messages.length > 0) {
+        yield { messages, next: messages.at(-1)!.offset + 1n }
+        messages = []
+        bytes = 0
+      }
+      messages.push(message)
+      bytes += size
+    }
+  }
+  yield { messages, next: end < to ? end : to }
+}
