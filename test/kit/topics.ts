@@ -38,6 +38,8 @@ export interface Topics {
   /** Sends one batch, or one for each stretch of like times. Answers the offset of the first message; all are there when it answers. */
   produce: (topic: string, partition: number, messages: readonly Sent[], compression?: Compression) => Promise<bigint>
   transactions: (id?: string) => TransactionalProducer
+  /** Ends once every message is decided: the broker writes the marks of a transaction some time after it was ended. */
+  settled: (topic: string) => Promise<void>
   /** All messages before that offset are gone. */
   deleteRecords: (topic: string, partition: number, before: bigint) => Promise<void>
   remove: (topic: string) => Promise<void>
@@ -148,6 +150,18 @@ export function topicsAt(bootstrap: string): Topics {
         commit: () => open!.commit(),
         abort: () => open!.abort(),
       }
+    },
+    async settled(name) {
+      const count = await partitionsOf(name)
+      const partitions = Array.from({ length: count }, (_, partitionIndex) => ({ partitionIndex, timestamp: -1n }))
+      const ends = async (isolationLevel: 0 | 1): Promise<string> => {
+        const [found] = await admin.listOffsets({ topics: [{ name, partitions }], isolationLevel })
+        return found!.partitions
+          .map(({ partitionIndex, offset }) => `${partitionIndex}:${offset}`)
+          .sort()
+          .join()
+      }
+      await until(async () => (await ends(1)) === (await ends(0)))
     },
     async deleteRecords(name, partition, offset) {
       await admin.deleteRecords({ topics: [{ name, partitions: [{ partition, offset }] }] })

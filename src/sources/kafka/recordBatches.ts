@@ -97,13 +97,19 @@ function recordsOf(
     reader.at++
     const timestampDelta = reader.varlong()
     const offset = firstOffset + BigInt(reader.varint())
-    const timestamp = appendTime ?? (timestampDelta === 0 ? firstTimestamp : firstTimestamp + BigInt(timestampDelta))
+    const timestamp = appendTime ?? later(firstTimestamp, timestampDelta)
     const key = reader.sized()
     const value = reader.sized()
     messages[n] = { offset, timestamp, key, value, headers: reader.headers() }
     reader.at = end
   }
   return messages
+}
+
+/** A delta that does not fit into 64 bits goes round, as the producer's sum did. */
+function later(time: bigint, delta: number | bigint): bigint {
+  if (delta === 0) return time
+  return typeof delta === 'bigint' ? BigInt.asIntN(64, time + delta) : time + BigInt(delta)
 }
 
 const NONE: Message['headers'] = []
