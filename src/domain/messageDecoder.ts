@@ -7,7 +7,7 @@ import type { Issue } from './schema.ts'
  *
  * `row`: a JSON object in UTF-8 on one line, without a line feed or a carriage return. It need not be well-formed where the message was
  * not: whoever reads it is the judge. `retracts`: the row takes back those of its key, of which it may hold no more than the key.
- * The bytes stand until the next call of `prepare`, and those of the message may be among them.
+ * Its bytes may be those of the message.
  *
  * `nothing`: the message stands for no row, by its format.
  *
@@ -36,8 +36,9 @@ const BASE64 = 'base64:'
 export function rawText(bytes: Uint8Array): string {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const text = buffer.toString('utf8')
-  const isPlain = (!text.includes('\ufffd') || Buffer.from(text, 'utf8').equals(buffer)) && !text.startsWith(BASE64)
-  return isPlain ? text : `${BASE64}${buffer.toString('base64')}`
+  // What is no UTF-8 comes back as other bytes.
+  const isText = !text.startsWith(BASE64) && (!text.includes('\ufffd') || Buffer.from(text, 'utf8').equals(buffer))
+  return isText ? text : `${BASE64}${buffer.toString('base64')}`
 }
 
 /** The bytes that a text of `rawText` names. */

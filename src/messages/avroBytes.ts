@@ -1,4 +1,5 @@
 /** The primitives of Avro's binary encoding, read with suspicion. */
+import { isUtf8 } from 'node:buffer'
 import { Refusal } from './refusal.ts'
 import { asBuffer } from './rowText.ts'
 import type { Whole } from './times.ts'
@@ -85,11 +86,15 @@ export class AvroBytes {
   }
 
   float(): number {
-    return this.take(4).readFloatLE(0)
+    if (this.bytes.length - this.at < 4) throw truncated()
+    this.at += 4
+    return this.bytes.readFloatLE(this.at - 4)
   }
 
   double(): number {
-    return this.take(8).readDoubleLE(0)
+    if (this.bytes.length - this.at < 8) throw truncated()
+    this.at += 8
+    return this.bytes.readDoubleLE(this.at - 8)
   }
 
   /** With their length before them. */
@@ -98,9 +103,12 @@ export class AvroBytes {
   }
 
   string(): string {
-    const bytes = this.sized()
-    const text = bytes.toString('utf8')
-    if (text.includes('\ufffd') && !Buffer.from(text, 'utf8').equals(bytes)) throw new Refusal('malformed', 'Not UTF-8')
+    const length = Number(this.long())
+    const from = this.at
+    if (!(length >= 0 && length <= this.bytes.length - from)) throw truncated()
+    this.at += length
+    const text = this.bytes.toString('utf8', from, this.at)
+    if (text.includes('\ufffd') && !isUtf8(this.bytes.subarray(from, this.at))) throw new Refusal('malformed', 'Not UTF-8')
     return text
   }
 

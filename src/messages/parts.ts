@@ -11,7 +11,6 @@ export class Parts {
   readonly #timestamp: string | undefined
   readonly #partition: string | undefined
   readonly #offset: string | undefined
-  readonly #times = new MinuteTimes()
 
   constructor(parts: Partial<Record<MessagePart, string>>) {
     const name = (column: string | undefined): string | undefined => (column === undefined ? undefined : `,${memberName(column)}`)
@@ -27,7 +26,7 @@ export class Parts {
     let text = ''
     if (this.#key !== undefined) text += this.#key + key()
     if (this.#headers !== undefined) text += this.#headers + headersText(message.headers)
-    if (this.#timestamp !== undefined) text += this.#timestamp + this.#times.text(Number(message.timestamp))
+    if (this.#timestamp !== undefined) text += this.#timestamp + timestampText(message.timestamp)
     if (this.#partition !== undefined) text += this.#partition + partition
     if (this.#offset !== undefined) text += this.#offset + message.offset
     return text.slice(1)
@@ -45,24 +44,8 @@ function headersText(headers: Message['headers']): string {
   return `{${text.slice(1)}}`
 }
 
-const MINUTE = 60_000
-
-/** Times of messages, of which many lie in one minute. */
-class MinuteTimes {
-  #minute = Number.NaN
-  #prefix = ''
-
-  /** An ISO instant in quotes; null of -1, which says that there is none, and outside of the years 0000 to 9999. */
-  text(millis: number): string {
-    if (millis === -1 || !isIsoMillis(millis)) return 'null'
-    const minute = Math.floor(millis / MINUTE)
-    if (minute !== this.#minute) {
-      this.#minute = minute
-      this.#prefix = `"${isoOfMillis(minute * MINUTE).slice(0, 17)}`
-    }
-    const rest = millis - minute * MINUTE
-    const seconds = Math.floor(rest / 1000)
-    const thousandths = rest - seconds * 1000
-    return `${this.#prefix}${seconds < 10 ? '0' : ''}${seconds}.${thousandths < 10 ? '00' : thousandths < 100 ? '0' : ''}${thousandths}Z"`
-  }
+/** An ISO instant in quotes; null of -1, which says that there is none, and outside of the years 0000 to 9999. */
+function timestampText(timestamp: bigint): string {
+  const millis = Number(timestamp)
+  return millis === -1 || !isIsoMillis(millis) ? 'null' : `"${isoOfMillis(millis)}Z"`
 }
