@@ -9,7 +9,7 @@ import { Parts } from './parts.ts'
 import type { Payload } from './payload.ts'
 import { jsonBody, payloadOf } from './payload.ts'
 import { Refusal, refusalOf, within } from './refusal.ts'
-import { jsonRow, RowWriter } from './rowText.ts'
+import { jsonRow, parsed, RowWriter } from './rowText.ts'
 import type { RetrySettings } from './schemaRegistry.ts'
 import { RETRIES, SchemaRegistry } from './schemaRegistry.ts'
 
@@ -32,7 +32,6 @@ class Decoder implements MessageDecoder {
   /** The value's own bytes are the row. */
   readonly #isJsonRow: boolean
   readonly #hasRegistry: boolean
-  readonly #hasParts: boolean
   readonly #parts: Parts
   readonly #writer = new RowWriter()
 
@@ -44,7 +43,6 @@ class Decoder implements MessageDecoder {
     this.#key = readsKeys ? payloadOf(format.key, registry, 'key') : undefined
     this.#isJsonRow = format.value === 'json' && !format.envelope
     this.#hasRegistry = registry !== undefined
-    this.#hasParts = Object.values(parts).some(column => column !== undefined)
     this.#parts = new Parts(parts)
   }
 
@@ -74,7 +72,9 @@ class Decoder implements MessageDecoder {
 
   #jsonRow(message: Message, value: Uint8Array, partition: number): Uint8Array {
     const row = jsonRow(this.#hasRegistry ? jsonBody(value) : value)
-    return this.#hasParts ? this.#writer.splice(row, this.#members(message, partition)) : row
+    if (this.#parts.isEmpty) return row
+    if (this.#parts.isDoubtful) parsed(row)
+    return this.#writer.splice(row, this.#members(message, partition))
   }
 
   #rowOf(value: Uint8Array): string {
@@ -113,7 +113,7 @@ class Decoder implements MessageDecoder {
   }
 
   #members(message: Message, partition: number): string {
-    return this.#hasParts ? this.#parts.text(message, partition, () => this.#keyText(message)) : ''
+    return this.#parts.isEmpty ? '' : this.#parts.text(message, partition, () => this.#keyText(message))
   }
 
   #keyText({ key }: Message): string {

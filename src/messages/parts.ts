@@ -1,11 +1,14 @@
 /** What of a message beside its value becomes columns: the text of their members. */
 import type { Message } from '../domain/eventLog.ts'
 import type { MessagePart } from '../domain/kafkaSource.ts'
-import { asBuffer, memberName } from './rowText.ts'
+import { asBuffer } from './rowText.ts'
 import { isIsoMillis, isoOfMillis } from './times.ts'
 
 /** The members of a message's parts, without the braces; empty where none is asked for. */
 export class Parts {
+  readonly isEmpty: boolean
+  /** A column's name could go on behind a string that the value has left open: such a value must be looked at first. */
+  readonly isDoubtful: boolean
   readonly #key: string | undefined
   readonly #headers: string | undefined
   readonly #timestamp: string | undefined
@@ -13,12 +16,16 @@ export class Parts {
   readonly #offset: string | undefined
 
   constructor(parts: Partial<Record<MessagePart, string>>) {
-    const name = (column: string | undefined): string | undefined => (column === undefined ? undefined : `,${memberName(column)}`)
+    const name = (column: string | undefined): string | undefined =>
+      column === undefined ? undefined : `,${JSON.stringify(column)}:`
     this.#key = name(parts.key)
     this.#headers = name(parts.headers)
     this.#timestamp = name(parts.timestamp)
     this.#partition = name(parts.partition)
     this.#offset = name(parts.offset)
+    const first = [this.#key, this.#headers, this.#timestamp, this.#partition, this.#offset].find(text => text !== undefined)
+    this.isEmpty = first === undefined
+    this.isDoubtful = first !== undefined && /^,"[ ,:}\]]/.test(first)
   }
 
   /** `key`: its JSON text, asked for only where it is a column. */

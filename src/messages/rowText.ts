@@ -87,11 +87,12 @@ export class RowWriter {
   }
 
   /**
-   * A row of `jsonRow` with members put at its end, where JSON.parse has them win over its own. `members` begin as `memberName` has it.
+   * A row of `jsonRow` with members put at its end, where JSON.parse has them win over its own. `members` begin with a quote that none
+   * of ` ,:}]` follows; the rows of others must be known to be well-formed.
    *
    * The outcome is well-formed exactly where the row is, and it is then the row with the members. For the parser reads the bytes before
    * the last brace alike. Where it could end an object there, it can as well go on with a member. Where it is within a string, the first
-   * quote of the members ends that, and what follows the quote may not follow a string. At any other place a comma, a string or the
+   * quote of the members ends that, and what comes then may not follow a string. At any other place a comma, a string or the
    * colon after it is not allowed, or the closing brace ends an inner object and the outer one stays open.
    */
   splice(row: Uint8Array, members: string): Uint8Array {
@@ -118,13 +119,4 @@ export class RowWriter {
     this.#at = from + end + this.#chunk.write(text, from + end, 'utf8')
     return this.#chunk.subarray(from, this.#at)
   }
-}
-
-/**
- * A column's name as a member's begins. After its quote comes nothing that may follow a string, so that members put where a string is
- * still open end it badly.
- */
-export function memberName(column: string): string {
-  const name = JSON.stringify(column)
-  return /^"[ ,:}\]]/.test(name) ? `"\\u00${name.charCodeAt(1).toString(16)}${name.slice(2)}:` : `${name}:`
 }
