@@ -43,7 +43,7 @@ export class ProtobufText {
         name,
         prefix: `${JSON.stringify(name)}:`,
         print: this.#field(field) as (value: unknown) => string,
-        always: isAlways(field),
+        always: this.#isAlways(field),
       }
     })
     return message => {
@@ -62,6 +62,11 @@ export class ProtobufText {
     }
   }
 
+  /** Whether a field is in the JSON even where the bytes do not have it. */
+  #isAlways(field: Field): boolean {
+    return field.repeated || field.map || !(field.hasPresence || field.resolvedType instanceof this.#protobuf.Type)
+  }
+
   #field(field: Field): Print {
     const one = this.#value(field) as (value: unknown) => string
     if (field instanceof this.#protobuf.MapField) return mapPrinter(this.#protobuf, field, one)
@@ -75,9 +80,6 @@ export class ProtobufText {
     return SCALARS[type] ?? (String as Print)
   }
 }
-
-/** Whether a field is in the JSON even where the bytes do not have it. */
-const isAlways = (field: Field): boolean => field.repeated || field.map || !field.hasPresence
 
 const printDouble = (value: number): string => doubleText(value)
 
