@@ -209,6 +209,21 @@ describe('a retraction', () => {
     expect(await computed({ ...set, source }, [row('09:00:00', [0, 1]), back('09:00:00', [0, 1])])).toEqual([])
   })
 
+  it('may hold what no row could', async () => {
+    const set = ordersHourly({ late: 'asKnown', schema: z.object({ ...order, amount: z.float32() }) })
+    const given = [row('09:00:00', [0, 1], { amount: 5 }), back('11:00:00', [0, 2], { amount: 1e300 })]
+    const file = await writeRows(given, { columns: { ...COLUMNS, amount: 'DOUBLE' }, folder })
+    const { rows: values } = await computeFiles(engine, set, [file], { through })
+    expect(shown(values)).toEqual(['10:00 n=1 last=5 lastRow=5', '11:00 n=0 last=null lastRow=null'])
+  })
+
+  it('is known like any other row', async () => {
+    for (const late of ['restate', 'asKnown'] as const) {
+      const { read } = await readTiles(engine, ordersHourly({ late }), [await writeRows(rows, written)])
+      expect(read.knownThrough).toBe(instant('11:00:00'))
+    }
+  })
+
   it('that comes alone takes back what is published', async () => {
     const root = join(folder, 'alone')
     const data = join(root, 'data')
