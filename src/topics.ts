@@ -3,11 +3,9 @@ import type { KafkaSource } from './domain/source.ts'
 import type { KafkaConfig } from './kafkaConfig.ts'
 import { messageDecoder } from './messages/decoder.ts'
 import type { Parts } from './run/parts.ts'
-import { platformaticLog } from './sources/kafka/platformaticLog.ts'
+import { clientLog } from './sources/kafka/clients.ts'
 
 type Topic = ReturnType<Parts['topicOf']>
-
-const CLIENTS = { platformatic: platformaticLog, kafkajs: platformaticLog }
 
 export class Topics {
   readonly #config: KafkaConfig
@@ -22,7 +20,7 @@ export class Topics {
     if (known) return known
     const registry = landing.registry && this.#config.registry(name, landing.registry)
     const topic = {
-      log: CLIENTS[landing.client](this.#config.cluster(name, landing.access)),
+      log: clientLog(landing.client, this.#config.cluster(name, landing.access)),
       decoder: messageDecoder(landing, registry),
     }
     this.#opened.set(name, topic)
