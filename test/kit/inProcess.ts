@@ -32,6 +32,8 @@ const noTopic: Parts['topicOf'] = ({ name }) => {
 interface Options {
   /** Keeps the scratch of several workers over one folder apart. */
   worker?: string
+  /** Of the store, below the folder. Default `store`. */
+  folder?: string
   /** Wraps the store that it sees. */
   objects?: (store: ObjectStore) => ObjectStore
   /** Default: local files. */
@@ -44,6 +46,7 @@ export function inProcess(
   folder: string,
   {
     worker = '',
+    folder: below = 'store',
     objects = store => store,
     sourceOf = source => objectsSource(source, () => Date.now()),
     topicOf = noTopic,
@@ -51,7 +54,7 @@ export function inProcess(
 ): InProcess {
   const scratchDir = join(folder, `scratch${worker}`)
   const engine = duckdbEngine({ memory: 2 ** 30, threads: 2, scratchDir })
-  const store = deltaTableStore(objects(localObjectStore(join(folder, 'store'))), {
+  const store = deltaTableStore(objects(localObjectStore(join(folder, below))), {
     now: () => Date.now(),
     engineInfo: 'quern/test',
     writeCheckpoint: checkpointWriter(scratchDir),
