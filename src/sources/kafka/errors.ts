@@ -10,21 +10,29 @@ interface Cause {
   kafka: string
 }
 
-/** Of all that a client's error was caused by, the outermost first. */
-function causesOf(error: unknown): Cause[] {
-  const causes: Cause[] = []
+/** An error, and all that it was caused by, the outermost first. */
+function errorsIn(error: unknown): Error[] {
+  const found = new Set<Error>()
   const waiting = [error]
-  const seen = new Set<unknown>()
-  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-    if (!(next instanceof Error) || seen.has(next)) continue
-    seen.add(next)
-    const { message, code, apiId, type, cause, errors, originalError } = next as Error & Record<string, unknown>
-    causes.push({ message, code: String(code ?? ''), kafka: String(apiId ?? type ?? '') })
+  while (waiting.length > 0) {
+    const next = waiting.shift()
+    if (!(next instanceof Error) || found.has(next)) continue
+    found.add(next)
+    const { cause, originalError, errors } = next as Error & { originalError?: unknown; errors?: unknown }
     waiting.push(cause, originalError, ...(Array.isArray(errors) ? errors : []))
-    waiting.splice(0, waiting.length, ...waiting.filter(one => one !== undefined && one !== null))
   }
-  return causes
+  return [...found]
 }
+
+function causesOf(error: unknown): Cause[] {
+  return errorsIn(error).map(one => {
+    const { message, code, apiId, type } = one as Error & Record<string, unknown>
+    return { message, code: String(code ?? ''), kafka: String(apiId ?? type ?? '') }
+  })
+}
+
+/** An error of ours that a client has wrapped. */
+const quernIn = (error: unknown): QuernError | undefined => errorsIn(error).find(one => one instanceof QuernError)
 
 const UNTRUSTED = new Set([
   'SELF_SIGNED_CERT_IN_CHAIN',
@@ -38,7 +46,8 @@ const UNTRUSTED = new Set([
 
 /** The error of a run for one that trying again does not mend, or undefined. */
 export function lastingError(reached: Reached, error: unknown): QuernError | undefined {
-  if (error instanceof QuernError) return error
+  const own = quernIn(error)
+  if (own !== undefined) return own instanceof TransientError ? undefined : own
   const { cluster, principal, mechanism, encrypted } = reached
   const causes = causesOf(error)
   const has = (test: (cause: Cause) => boolean): boolean => causes.some(test)
@@ -64,7 +73,7 @@ export function lastingError(reached: Reached, error: unknown): QuernError | und
       ({ kafka, code, message }) =>
         kafka === 'SASL_AUTHENTICATION_FAILED' ||
         code === 'PLT_KFK_AUTHENTICATION' ||
-        /SASL \S+ authentication failed/.test(message),
+        /SASL .*authentication failed/.test(message),
     )
   )
     return wrong(
@@ -119,7 +128,9 @@ export function lastingError(reached: Reached, error: unknown): QuernError | und
  * No answer that counts, for so many milliseconds.
  * @param login whether some broker has taken a connection before
  */
-export function awayError(reached: Reached, error: unknown, waited: number, worked: boolean): TransientError {
+export function awayError(reached: Reached, error: unknown, waited: number, worked: boolean): QuernError {
+  const own = quernIn(error)
+  if (own !== undefined) return own
   const { cluster, encrypted, mechanism } = reached
   const causes = causesOf(error)
   const codes = new Set(causes.map(({ code }) => code))
@@ -153,10 +164,6 @@ function innermost({ secrets }: Reached, causes: readonly Cause[]): string {
   const mark = kafka || (/^E[A-Z]+$/.test(code) ? code : '')
   return mark === '' || text.includes(mark) ? text : `${text} (${mark})`
 }
-
-/** Kafka's own word for what is wrong, of an error that has one. */
-export const kafkaCodeOf = (error: unknown): string | undefined =>
-  causesOf(error).find(({ kafka }) => /^[A-Z_]+$/.test(kafka))?.kafka
 
 export function deniedTopic({ cluster, principal }: Reached, topic: string): DataError {
   return new DataError(

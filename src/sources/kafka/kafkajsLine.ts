@@ -3,6 +3,7 @@
  * and knows nothing of topics' ids.
  */
 
+import type { Socket } from 'node:net'
 import type { KafkaSettings } from '../../domain/kafkaSource.ts'
 import { secureContext, tokenSource } from './credentials.ts'
 import type { Client, Line } from './line.ts'
@@ -12,7 +13,7 @@ import { VERSIONS_REQUEST, versionsAnswer } from './requests.ts'
 
 /** As much of kafkajs/src/network/connection.js as is used. */
 interface Connection {
-  socket: { destroy: () => void; on: (event: 'close', listener: () => void) => void } | undefined
+  socket: Socket | undefined
   requestQueue: { destroy: () => void; scheduleCheckPendingRequests: () => void }
   connect: () => Promise<unknown>
   setVersions: (versions: Record<number, { minVersion: number; maxVersion: number }>) => void
@@ -60,7 +61,12 @@ export const kafkajsClient: Client = async (settings, patience) => {
     const give = (): void => line.destroy()
     signal.addEventListener('abort', give, { once: true })
     try {
-      await connection.connect()
+      const connecting = connection.connect()
+      // kafkajs waits for the rest of what it takes for an answer.
+      connection.socket?.prependOnceListener('data', (chunk: Buffer) => {
+        if (chunk[0] === 0x15 && chunk[1] === 0x03) line.destroy(new Error('Broker requires TLS.'))
+      })
+      await connecting
       connection.socket!.on('close', () => {
         line.destroy()
         ended()
@@ -108,8 +114,8 @@ class KafkajsLine implements Line {
     return this.#connection.send({ request, response, logResponseError: false })
   }
 
-  destroy(): void {
-    this.#connection.rejectRequests(new Error('Connection closed'))
+  destroy(trouble = new Error('Connection closed')): void {
+    this.#connection.rejectRequests(trouble)
     this.#connection.requestQueue.destroy()
     this.#connection.socket?.destroy()
   }
