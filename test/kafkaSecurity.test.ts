@@ -18,7 +18,7 @@ import { type Topics, topicsAt } from './kit/topics.ts'
 const found = await kafkaPrograms()
 if ('missing' in found) console.warn(found.missing)
 
-const HASTY: Patience = { connect: 10_000, answer: 10_000, contact: 1500, away: 1500 }
+const HASTY: Patience = { connect: 10_000, answer: 10_000, contact: 400, away: 400 }
 
 describe.skipIf('missing' in found)('a guarded broker', { timeout: 60_000 }, () => {
   let broker: Broker

@@ -43,6 +43,8 @@ export interface Topics {
   /** All messages before that offset are gone. */
   deleteRecords: (topic: string, partition: number, before: bigint) => Promise<void>
   remove: (topic: string) => Promise<void>
+  /** The number of the broker that leads the partition, from 1. */
+  leaderOf: (topic: string, partition: number) => Promise<number>
   /** The topic has so many partitions from now on. */
   addPartitions: (topic: string, count: number) => Promise<void>
   /** What the principal (`User:name`) may do with the topic. Holds once it answers. */
@@ -88,8 +90,8 @@ function batches(messages: readonly Sent[]): Sent[][] {
   return all
 }
 
-export function topicsAt(bootstrap: string): Topics {
-  const common = { clientId: 'quern-tests', bootstrapBrokers: [bootstrap], timeout: 30_000, connectTimeout: 10_000 }
+export function topicsAt(...bootstrapBrokers: string[]): Topics {
+  const common = { clientId: 'quern-tests', bootstrapBrokers, timeout: 30_000, connectTimeout: 10_000 }
   const admin = new Admin({ ...common, retries: 5 })
   // Each message is there once, whatever happens on the way.
   const producer = new Producer<Buffer, Buffer, Buffer, Buffer>({ ...common, idempotent: true, retries: 30, retryDelay: 300 })
@@ -102,15 +104,19 @@ export function topicsAt(bootstrap: string): Topics {
       await pause(50)
     }
   }
-  const partitionsOf = async (topic: string): Promise<number> => {
+  const leadersOf = async (topic: string): Promise<number[]> => {
     const look = new Base({ ...common, retries: 0 })
     try {
       const { topics } = await look.metadata({ topics: [topic], forceUpdate: true })
-      const partitions = topics.get(topic)!.partitions
-      return partitions.every(({ leader }) => leader >= 0) ? partitions.length : 0
+      return topics.get(topic)!.partitions.map(({ leader }) => leader)
     } finally {
       await look.close()
     }
+  }
+  /** 0 until each has a leader. */
+  const partitionsOf = async (topic: string): Promise<number> => {
+    const leaders = await leadersOf(topic)
+    return leaders.every(leader => leader >= 0) ? leaders.length : 0
   }
 
   return {
@@ -172,6 +178,7 @@ export function topicsAt(bootstrap: string): Topics {
       admin.clearMetadata()
       producer.clearMetadata()
     },
+    leaderOf: async (topic, partition) => (await leadersOf(topic))[partition]!,
     async addPartitions(name, count) {
       const more = count - (await partitionsOf(name))
       const assignments = Array.from({ length: more }, () => ({ brokerIds: [1] }))
