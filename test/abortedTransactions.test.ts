@@ -6,7 +6,7 @@ import { directLog } from '../src/sources/kafka/clients.ts'
 import { messagesOf as messagesOfBatch, recordBatches } from '../src/sources/kafka/recordBatches.ts'
 import { type Broker, kafkaPrograms, startBroker } from './kit/kafkaBroker.ts'
 import { type Random, seeded } from './kit/random.ts'
-import { messagesOf, never, rangeOf, textOf } from './kit/readLog.ts'
+import { messagesOf, never, plain, rangeOf, textOf } from './kit/readLog.ts'
 import { encodedBatch, marker } from './kit/recordEncoder.ts'
 import { cases } from './kit/scratch.ts'
 import { type Topics, topicsAt } from './kit/topics.ts'
@@ -164,7 +164,7 @@ describe('record batches', () => {
       const [batch] = recordBatches(encodedBatch({ ...written, ...(appendTime === undefined ? {} : { appendTime }) }), 'topic')
       expect(batch).toMatchObject({ firstOffset, lastOffset: firstOffset + 100_000n })
       const expected = messages.map(message => ({ ...message, timestamp: appendTime ?? message.timestamp }))
-      expect(await messagesOfBatch(batch!)).toEqual(expected)
+      expect((await messagesOfBatch(batch!)).map(plain)).toEqual(expected)
     }
   })
 
@@ -225,7 +225,7 @@ describe.skipIf('missing' in found)('transactions of a real broker', () => {
 
     const log = directLog({ brokers: [broker.bootstrap], tls: undefined, sasl: undefined })
     for (const partition of [0, 1]) {
-      const whole = await messagesOf(log, topic, partition)
+      const whole = (await messagesOf(log, topic, partition)).map(plain)
       const order = (value: string): number => Number(value.slice('message '.length))
       // Offsets follow the order of sending.
       const expected = committed[partition]!.toSorted((a, b) => order(a) - order(b))
@@ -237,7 +237,9 @@ describe.skipIf('missing' in found)('transactions of a real broker', () => {
         const batches = await Array.fromAsync(
           log.readRange({ ...range, from, to }, { batchBytes: random.pick([1, 200, 100_000]), signal: never }),
         )
-        expect(batches.flatMap(({ messages }) => messages)).toEqual(whole.filter(({ offset }) => offset >= from && offset < to))
+        expect(batches.flatMap(({ messages }) => messages.map(plain))).toEqual(
+          whole.filter(({ offset }) => offset >= from && offset < to),
+        )
         expect(batches.at(-1)!.next).toBe(to)
       }
     }

@@ -16,6 +16,7 @@ export interface PartitionState {
   end: bigint
 }
 
+/** Its parts may be made as they are asked for: who needs one twice keeps it, and bytes are to be copied by who keeps them for long. */
 export interface Message {
   offset: bigint
   /** Milliseconds since 1970, as the producer or the broker says; -1 where neither does. Any 64-bit integer. */

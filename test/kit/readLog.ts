@@ -34,3 +34,12 @@ export const textOf = (bytes: Uint8Array | null): string | null => (bytes === nu
 export async function valuesOf(log: EventLog, topic: string, partition = 0, reading: Reading = {}): Promise<(string | null)[]> {
   return (await messagesOf(log, topic, partition, reading)).map(({ value }) => textOf(value))
 }
+
+/** The same with all parts made. */
+export const plain = ({ offset, timestamp, key, value, headers }: Message): Message => ({
+  offset,
+  timestamp,
+  key,
+  value,
+  headers,
+})

@@ -1,5 +1,6 @@
 /** Kafka's record batches, written slowly and obviously: what readers are held against. */
 import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { crc32c } from '@platformatic/kafka'
 import type { Message } from '../../src/domain/eventLog.ts'
 
 export interface WrittenBatch {
@@ -51,7 +52,9 @@ export function encodedBatch(batch: WrittenBatch): Buffer {
   header.writeBigInt64BE(appendTime ?? firstTimestamp, 35)
   header.writeBigInt64BE(producerId, 43)
   header.writeInt32BE(messages.length, 57)
-  return Buffer.concat([header, stored])
+  const whole = Buffer.concat([header, stored])
+  whole.writeUInt32BE(crc32c(whole.subarray(21)), 17)
+  return whole
 }
 
 /** The mark that ends a transaction. Without `kept` compaction has left only its batch. */

@@ -1,4 +1,4 @@
-/** How the records of a batch are compressed: none, gzip, snappy, lz4, zstd. */
+/** How the records of a batch are compressed (gzip, snappy, lz4, zstd), and what tells that none of its bytes has changed. */
 import { promisify } from 'node:util'
 import { gunzip, zstdDecompress } from 'node:zlib'
 
@@ -31,4 +31,9 @@ export function decompress(bytes: Buffer, compression: number): Promise<Buffer> 
   const codec = CODECS[compression]
   if (codec === undefined) throw new RangeError(`no compression has the number ${compression}`)
   return codec(bytes)
+}
+
+/** A function that tells the checksum (CRC-32C, Castagnoli) of bytes. */
+export async function checksums(): Promise<(bytes: Buffer) => number> {
+  return (await import('@platformatic/wasm-utils')).crc32c
 }

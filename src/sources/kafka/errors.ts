@@ -194,6 +194,17 @@ export function shorterLog(topic: string, partition: number, at: bigint, end: bi
   )
 }
 
+export function corruptBatch(topic: string, partition: number, first: bigint, last: bigint): DataError {
+  return new DataError(
+    'data.corrupt',
+    `topic \`${topic}\`, partition ${partition}: what is stored of offsets ${first} to ${last} is damaged`,
+    {
+      hint: 'The checksum is wrong each time that they are read: see the disk of the leader. Another replica may have them whole.',
+      values: { topic, partition, first: String(first), last: String(last) },
+    },
+  )
+}
+
 export function oldCluster({ cluster }: Reached): DefinitionError {
   return new DefinitionError('definition.kafka-version', `${cluster} is older than Kafka 2.8, whose topics have no ids`, {
     hint: 'Without the id a topic that is deleted and made anew cannot be told from the one before: upgrade the brokers.',

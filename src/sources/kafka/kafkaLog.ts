@@ -15,7 +15,8 @@ import {
 import type { KafkaSettings } from '../../domain/kafkaSource.ts'
 import { countingBatches } from './abortedTransactions.ts'
 import { Cluster } from './cluster.ts'
-import { deniedTopic, shorterLog } from './errors.ts'
+import { checksums } from './compression.ts'
+import { corruptBatch, deniedTopic, shorterLog } from './errors.ts'
 import type { Client } from './line.ts'
 import { PATIENCE, PassingError, type Patience, patiently } from './patience.ts'
 import { messagesOf, type RecordBatch, recordBatches } from './recordBatches.ts'
@@ -101,6 +102,7 @@ class KafkaLog {
     const { topic, topicId, partition } = range
     const cluster = this.#cluster
     let missed = 0
+    let spoilt = 0
     const leader = async (): ReturnType<Cluster['leader']> => {
       try {
         return await cluster.leader(topic, partition, signal)
@@ -128,6 +130,13 @@ class KafkaLog {
       cluster.lines.giveBack(lease)
       if (answer.code !== undefined) await this.#refused(answer.code, range, at, signal)
       const batches = recordBatches(answer.records, topic)
+      const checksum = await checksums()
+      const broken = batches.find(({ checksum: told, checked }) => checksum(checked) !== told)
+      if (broken !== undefined) {
+        // Perhaps it was spoilt on the way.
+        if (++spoilt > 2) throw corruptBatch(topic, partition, broken.firstOffset, broken.lastOffset)
+        throw new PassingError(`topic \`${topic}\`, partition ${partition}: the batch at ${broken.firstOffset} is spoilt`)
+      }
       const last = batches.at(-1)
       if (last !== undefined) return { batches: countingBatches(batches, answer.aborted), next: last.lastOffset + 1n, byName }
       // Nothing is not the end: a broker that holds back, or looks for what lies elsewhere, answers so as well.
@@ -168,16 +177,16 @@ async function* messageBatches(
   let bytes = 0
   for (const batch of batches) {
     if (batch.lastOffset < from || batch.firstOffset >= to) continue
+    const within = batch.firstOffset >= from && batch.lastOffset < to
     for (const message of await messagesOf(batch)) {
-      if (message.offset < from || message.offset >= to) continue
-      const size = (message.key?.length ?? 0) + (message.value?.length ?? 0)
-      if (bytes + size > batchBytes && messages.length > 0) {
+      if (!within && (message.offset < from || message.offset >= to)) continue
+      if (bytes + message.size > batchBytes && messages.length > 0) {
         yield { messages, next: messages.at(-1)!.offset + 1n }
         messages = []
         bytes = 0
       }
       messages.push(message)
-      bytes += size
+      bytes += message.size
     }
   }
   yield { messages, next: end < to ? end : to }

@@ -22,6 +22,9 @@ export interface RecordBatch {
   appendTime: bigint | undefined
   /** The records, as they are stored. */
   bytes: Buffer
+  /** A checksum (CRC-32C) and the bytes that it is of. */
+  checksum: number
+  checked: Buffer
 }
 
 /** From the offset to the length, which counts what comes after it. */
@@ -49,6 +52,8 @@ export function recordBatches(bytes: Buffer, topic: string): RecordBatch[] {
       firstTimestamp: bytes.readBigInt64BE(at + 27),
       appendTime: (attributes & 0x08) !== 0 ? bytes.readBigInt64BE(at + 35) : undefined,
       bytes: bytes.subarray(at + HEADER, end),
+      checksum: bytes.readUInt32BE(at + 17),
+      checked: bytes.subarray(at + 21, end),
     })
     at = end
   }
@@ -67,43 +72,81 @@ function oldFormat(topic: string, magic: number): DataError {
 }
 
 /** Whether a control batch says that its producer's transaction was given up. Compaction may have left none of its records. */
-export function isAbort({ control, count, bytes }: RecordBatch): boolean {
+export function isAbort(batch: RecordBatch): boolean {
+  const { control, count, bytes } = batch
   if (!control || count === 0) return false
-  const [record] = recordsOf(bytes, 1, 0n, 0n, undefined)
-  // The key is the version of the marker, and its kind: 0 ends a transaction badly, 1 well.
-  return record!.key!.length >= 4 && (record!.key as Buffer).readInt16BE(2) === 0
+  const { key } = recordsOf(batch, bytes)[0]!
+  // The version of the marker, and its kind: 0 ends a transaction badly, 1 well.
+  return key !== null && key.length >= 4 && key.readInt16BE(2) === 0
 }
 
 /** All messages of a batch. They are views of its bytes. */
-export async function messagesOf(batch: RecordBatch): Promise<Message[]> {
-  const { compression, count, firstOffset, firstTimestamp, appendTime } = batch
-  const bytes = compression === 0 ? batch.bytes : await decompress(batch.bytes, compression)
-  return recordsOf(bytes, count, firstOffset, firstTimestamp, appendTime)
+export async function messagesOf(batch: RecordBatch): Promise<StoredMessage[]> {
+  return recordsOf(batch, batch.compression === 0 ? batch.bytes : await decompress(batch.bytes, batch.compression))
 }
 
-function recordsOf(
-  bytes: Buffer,
-  count: number,
-  firstOffset: bigint,
-  firstTimestamp: bigint,
-  appendTime: bigint | undefined,
-): Message[] {
+function recordsOf(batch: RecordBatch, bytes: Buffer): StoredMessage[] {
   const reader = new RecordReader(bytes)
-  const messages: Message[] = new Array(count)
-  for (let n = 0; n < count; n++) {
-    const length = reader.varint()
-    const end = reader.at + length
+  const messages: StoredMessage[] = new Array(batch.count)
+  for (let n = 0; n < batch.count; n++) {
+    const end = reader.varint() + reader.at
     // Attributes, of which none is in use.
     reader.at++
-    const timestampDelta = reader.varlong()
-    const offset = firstOffset + BigInt(reader.varint())
-    const timestamp = appendTime ?? later(firstTimestamp, timestampDelta)
-    const key = reader.sized()
-    const value = reader.sized()
-    messages[n] = { offset, timestamp, key, value, headers: reader.headers() }
+    messages[n] = new StoredMessage(batch, bytes, reader)
     reader.at = end
   }
   return messages
+}
+
+/** A message where it lies: its parts are made when they are asked for. Most are asked for once, and many never. */
+export class StoredMessage implements Message {
+  readonly #batch: RecordBatch
+  readonly #bytes: Buffer
+  readonly #timestampDelta: number | bigint
+  readonly #offsetDelta: number
+  readonly #keyAt: number
+  readonly #keyLength: number
+  readonly #valueAt: number
+  readonly #valueLength: number
+
+  constructor(batch: RecordBatch, bytes: Buffer, reader: RecordReader) {
+    this.#batch = batch
+    this.#bytes = bytes
+    this.#timestampDelta = reader.varlong()
+    this.#offsetDelta = reader.varint()
+    this.#keyLength = reader.varint()
+    this.#keyAt = reader.at
+    if (this.#keyLength > 0) reader.at += this.#keyLength
+    this.#valueLength = reader.varint()
+    this.#valueAt = reader.at
+  }
+
+  /** Of key and value, in bytes. */
+  get size(): number {
+    return Math.max(0, this.#keyLength) + Math.max(0, this.#valueLength)
+  }
+
+  get offset(): bigint {
+    return this.#batch.firstOffset + BigInt(this.#offsetDelta)
+  }
+
+  get timestamp(): bigint {
+    return this.#batch.appendTime ?? later(this.#batch.firstTimestamp, this.#timestampDelta)
+  }
+
+  get key(): Buffer | null {
+    return this.#keyLength < 0 ? null : this.#bytes.subarray(this.#keyAt, this.#keyAt + this.#keyLength)
+  }
+
+  get value(): Buffer | null {
+    return this.#valueLength < 0 ? null : this.#bytes.subarray(this.#valueAt, this.#valueAt + this.#valueLength)
+  }
+
+  get headers(): Message['headers'] {
+    const reader = new RecordReader(this.#bytes)
+    reader.at = this.#valueAt + Math.max(0, this.#valueLength)
+    return reader.headers()
+  }
 }
 
 /** A delta that does not fit into 64 bits goes round, as the producer's sum did. */
