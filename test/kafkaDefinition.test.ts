@@ -42,7 +42,7 @@ describe('a topic that is declared', () => {
     const { schema, landing, ...outer } = source
     expect(outer).toEqual({
       ...{ kind: 'kafka', name: 'payments', projectDir: '/project', eventTime: { column: '_event_time' }, rowKey: ['id'] },
-      ...{ position: ['_partition', '_offset'], retracts: '_retracts', allowEmpty: true },
+      ...{ position: ['_topic', '_partition', '_offset'], retracts: '_retracts', allowEmpty: true },
       csv: { delimiter: ',', quote: '"', header: true, nullText: '', encoding: 'utf-8' },
     })
     expect({ ...landing, schema: undefined }).toEqual({
@@ -58,7 +58,14 @@ describe('a topic that is declared', () => {
     expect(landing.schema.fields.map(({ name, nullable }) => [name, nullable])).toContainEqual(['amount', false])
     expect(schema.fields.map(({ name, type: { kind } }) => `${name} ${kind}`)).toEqual([
       ...['id string', 'at timestamp', 'amount int64', 'offset int64', 'headers string'],
-      ...['_event_time timestamp', '_landed_at timestamp', '_partition int32', '_offset int64', '_retracts boolean'],
+      ...[
+        '_event_time timestamp',
+        '_landed_at timestamp',
+        '_topic int32',
+        '_partition int32',
+        '_offset int64',
+        '_retracts boolean',
+      ],
     ])
     expect(schema.fields.every(({ nullable, optional, steps }) => nullable && optional && steps?.length === 0)).toBe(true)
   })

@@ -225,7 +225,8 @@ describe('a topic that is not what it was', () => {
     for (let n = 0; n < 3; n++) log.put(0, paymentOf(seeded()))
     expect(await landTopic(source, parts, OPTIONS)).toMatchObject({ rows: 3 })
     const rows = await archivedRows(parts, source)
-    expect(rows.map(({ _topic_id }) => _topic_id).sort()).toEqual([...Array(5).fill('topic-1'), ...Array(3).fill('topic-2')])
+    const topics = rows.map(({ _topic_id, _topic }) => `${_topic_id} ${_topic}`).sort()
+    expect(topics).toEqual([...Array(5).fill('topic-1 1'), ...Array(3).fill('topic-2 2')])
     const { lineage } = (await parts.store.table('archive/payments').snapshot('latest'))!
     expect(lineage).toMatchObject({ topicId: 'topic-2', former: 'topic-1' })
     await parts.close()

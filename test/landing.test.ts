@@ -54,7 +54,7 @@ const deduped = (within: string, by = ['id']): KafkaSource => ({
 
 const MARK = { number: 7n, at: 1_800_000_000_000_000n }
 const begin = (source = SOURCE): Promise<Landing> =>
-  engine.land({ source, topicId: 'T1', run: { id: 'run', startedAt: 1n }, signal: new AbortController().signal })
+  engine.land({ source, topicId: 'T1', topicNumber: 2, run: { id: 'run', startedAt: 1n }, signal: new AbortController().signal })
 const row = (offset: number, json: string, more: Partial<LandingRow> = {}): LandingRow => ({
   offset: BigInt(offset),
   timestamp: 1_700_000_000_000n,
@@ -99,7 +99,7 @@ describe('a landing', () => {
       [{ event_date: '2026-01-01' }, 2],
       [{ event_date: '2026-01-02' }, 1],
     ])
-    const place = { _landed_at: MARK.at, _landing: 7n, _topic_id: 'T1', _retracts: false }
+    const place = { _landed_at: MARK.at, _landing: 7n, _topic_id: 'T1', _topic: 2, _retracts: false }
     const rows = await rowsOf(landed)
     expect(rows).toEqual([
       {

@@ -72,6 +72,7 @@ export function landedRows(rows: readonly (WrittenRow & { row: InputRow })[], { 
     if (landed > last) last = landed
     return Object.assign(Object.create(null), retracts ? timesOf(landed, source) : {}, row, {
       [ARCHIVE_COLUMNS.landedAt]: formatInstant(landed),
+      [ARCHIVE_COLUMNS.topic]: 1,
       [ARCHIVE_COLUMNS.partition]: 0,
       [ARCHIVE_COLUMNS.offset]: at,
       [ARCHIVE_COLUMNS.retracts]: retracts,

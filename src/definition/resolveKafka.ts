@@ -79,7 +79,7 @@ export function resolveKafka(options: KafkaOptions<RowObject>, projectDir: strin
     eventTime: { column: ARCHIVE_COLUMNS.eventTime },
     ...(knownTime === undefined ? {} : { knownTime }),
     ...(rowKey === undefined ? {} : { rowKey }),
-    position: [ARCHIVE_COLUMNS.partition, ARCHIVE_COLUMNS.offset],
+    position: [ARCHIVE_COLUMNS.topic, ARCHIVE_COLUMNS.partition, ARCHIVE_COLUMNS.offset],
     ...(retracts ? { retracts: ARCHIVE_COLUMNS.retracts } : {}),
     // A topic may hold nothing yet.
     allowEmpty: true,

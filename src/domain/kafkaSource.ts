@@ -111,6 +111,8 @@ export const ARCHIVE_COLUMNS = {
   /** Landings of the archive are numbered from 1: this is the one that has brought the row. */
   landing: '_landing',
   topicId: '_topic_id',
+  /** Topics of the source's name are numbered from 1: offsets of a later one begin anew. */
+  topic: '_topic',
   partition: '_partition',
   offset: '_offset',
   /** True: the row takes back those of its key. */

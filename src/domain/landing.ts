@@ -9,6 +9,8 @@ import type { Instant } from './time.ts'
 export interface LandingRequest {
   source: KafkaSource
   topicId: string
+  /** Its number among the topics that have had the name. */
+  topicNumber: number
   /** As found by which run refused rows are staged. */
   run: RejectingRun
   signal: AbortSignal
@@ -80,6 +82,7 @@ export const OWN_COLUMNS: TableColumn[] = [
   own(A.landedAt, 'timestamp', 'when the landing that brought the row was about to be committed'),
   own(A.landing, 'int64', 'the number of that landing'),
   own(A.topicId, 'string', 'the topic, which another of the same name has not'),
+  own(A.topic, 'int32', 'its number among the topics that have had the name'),
   own(A.partition, 'int32', "the message's partition"),
   own(A.offset, 'int64', "the message's offset"),
   own(A.retracts, 'boolean', 'the row takes back those of its row key'),

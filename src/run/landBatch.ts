@@ -15,7 +15,7 @@ import type { Instant } from '../domain/time.ts'
 import { archiveSchema } from './archiveSchema.ts'
 import { publishRejects } from './landedRejects.ts'
 import type { PartitionPlan } from './landingPlan.ts'
-import { formerTopic, landingsId, positionId } from './landingPlan.ts'
+import { formerTopic, landingsId, positionId, topicNumber, topicNumberId } from './landingPlan.ts'
 import type { Parts } from './parts.ts'
 import { tooManyRejected } from './readFresh.ts'
 import { readTopic } from './readTopic.ts'
@@ -73,7 +73,8 @@ export async function landBatch(
   const run = { id: randomUUID(), startedAt: parts.now() }
   const { topicId } = ground.topic
   const schema = archiveSchema(source, ground.archive)
-  const landing = await parts.engine.land({ source, topicId, run, signal: options.signal })
+  const ofTopic = Number(topicNumber(source.name, topicId, ground.archive))
+  const landing = await parts.engine.land({ source, topicId, topicNumber: ofTopic, run, signal: options.signal })
   try {
     const read = await readInto(landing, source, parts, ground, options)
     const counts = { rowsRead: landing.counts.accepted + landing.counts.refused, rowsRejected: landing.counts.refused }
@@ -190,6 +191,7 @@ async function commit(source: KafkaSource, { versions, code }: Parts, of: Commit
     remove: [],
     transactions: {
       [landingsId(source.name)]: number,
+      [topicNumberId(source.name, topic.topicId)]: topicNumber(source.name, topic.topicId, archive),
       ...Object.fromEntries(ranges.map(({ partition, next }) => [positionId(source.name, topic.topicId, partition), next])),
     },
     lineage: {

@@ -72,6 +72,17 @@ function shrunk(topic: string, { partition, position, end }: { partition: number
 
 const hasPositions = (source: string, positions: ReadonlyMap<string, bigint>): boolean => positions.has(landingsId(source))
 
+/** Of a very topic: the transaction whose version is its number among those of the source's name. */
+export const topicNumberId = (source: string, topicId: string): string => `quern/${source}/topic/${topicId}`
+
+/** The number of a topic; one that is new comes after all others. */
+export function topicNumber(source: string, topicId: string, archive: Snapshot | undefined): bigint {
+  const positions = archive?.transactions ?? new Map<string, bigint>()
+  const known = positions.get(topicNumberId(source, topicId))
+  const others = [...positions].filter(([id]) => id.startsWith(topicNumberId(source, '')))
+  return known ?? BigInt(others.length) + 1n
+}
+
 /** Whether there is something to commit. */
 export const isDue = ({ from, to, gap, ahead }: PartitionPlan): boolean => from < to || gap !== undefined || ahead !== undefined
 

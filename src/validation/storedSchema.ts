@@ -10,6 +10,7 @@ import { storedValue } from './outputs.ts'
 const OWN: { name: string; type: ColumnType }[] = [
   { name: ARCHIVE_COLUMNS.eventTime, type: { kind: 'timestamp' } },
   { name: ARCHIVE_COLUMNS.landedAt, type: { kind: 'timestamp' } },
+  { name: ARCHIVE_COLUMNS.topic, type: { kind: 'int32' } },
   { name: ARCHIVE_COLUMNS.partition, type: { kind: 'int32' } },
   { name: ARCHIVE_COLUMNS.offset, type: { kind: 'int64' } },
   { name: ARCHIVE_COLUMNS.retracts, type: { kind: 'boolean' } },

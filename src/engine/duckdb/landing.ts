@@ -142,10 +142,11 @@ export class DuckDBLanding implements Landing {
     const rejects = await this.#stage.finish()
     if (!this.#parquet) return { files: [], rows: 0, repeats: 0, rejects }
     await this.#parquet.finish()
-    const { source, topicId, signal } = this.#request
+    const { source, topicId, topicNumber, signal } = this.#request
     const staged = await stageArchive(this.#connection, {
       source,
       topicId,
+      topicNumber,
       as,
       path: this.#path,
       archived,

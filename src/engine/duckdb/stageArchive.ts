@@ -16,6 +16,7 @@ import { count, firstRow } from './tables.ts'
 interface Request {
   source: KafkaSource
   topicId: string
+  topicNumber: number
   as: LandingMark
   /** The accepted rows: `c0`, `c1` and so on, `__t`, `__partition`, `__offset`, `__retracts`. Removed afterwards. */
   path: string
@@ -58,7 +59,7 @@ export async function stageArchive(connection: DuckDBConnection, request: Reques
 }
 
 /** SQL of the archive's columns, but for the date. */
-function selected({ source, topicId, as: { number, at: landedAt } }: Request): string[] {
+function selected({ source, topicId, topicNumber, as: { number, at: landedAt } }: Request): string[] {
   const { fields } = source.landing.schema
   return [
     ...fields.map(({ name, type }, at) => `c${at}::${sqlType(type)} AS ${identifier(name)}`),
@@ -66,6 +67,7 @@ function selected({ source, topicId, as: { number, at: landedAt } }: Request): s
     `make_timestamptz((${landedAt})::BIGINT) AS ${identifier(A.landedAt)}`,
     `(${number})::BIGINT AS ${identifier(A.landing)}`,
     `${literal(topicId)} AS ${identifier(A.topicId)}`,
+    `(${topicNumber})::INTEGER AS ${identifier(A.topic)}`,
     `__partition AS ${identifier(A.partition)}`,
     `__offset AS ${identifier(A.offset)}`,
     `__retracts AS ${identifier(A.retracts)}`,
