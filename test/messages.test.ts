@@ -60,7 +60,7 @@ describe('a value of JSON', () => {
   it('never spans lines, and says what it said, whatever it is', async () => {
     const random = seeded()
     const decoder = decoderOf()
-    for (let at = 0; at < 20_000; at++) {
+    for (let at = 0; at < 8000; at++) {
       const text = JSON.stringify(someJson(random), null, random.pick([0, 1, '\t']))
       const value = random.chance(0.5) ? Buffer.from(text) : damaged(random, Buffer.from(text))
       const decoded = decoder.decode(message(value), 0)
@@ -155,7 +155,7 @@ describe('parts of a message', () => {
     const names = ['k', 'offset', '', ' ', ',', ':', '}', ']', '"', '__proto__', ':1,', ',"a":', 'é', '\n', ':"']
     let rows = 0
     let bad = 0
-    for (let at = 0; at < 30_000; at++) {
+    for (let at = 0; at < 12_000; at++) {
       const [key, offset, partition] = [random.pick(names), random.pick(names), random.pick(names)]
       const text = JSON.stringify(random.chance(0.7) ? someObject(random) : someJson(random), null, random.pick([0, 1]))
       const whole = random.chance(0.3)
@@ -182,7 +182,7 @@ describe('parts of a message', () => {
         due.set(name, part)
       expect(new Map(Object.entries(row as object)), value.toString()).toEqual(due)
     }
-    expect(Math.min(rows, bad)).toBeGreaterThan(5000)
+    expect(Math.min(rows, bad)).toBeGreaterThan(2000)
   })
 
   it('of columns whose names could go on behind a string do not do so where the value has left one open', () => {

@@ -52,6 +52,12 @@ describe("a change event of Debezium's", () => {
     }
   })
 
+  it('is not taken for the wrapper of Connect since it has such members too', async () => {
+    const inner = '{"op":"c","after":{"a":2}}'
+    expect(await event(`{"schema":null,"payload":${inner},"op":"c","after":{"a":1}}`)).toBe('{"a":1}')
+    expect(await event(`{"payload":${inner},"op":"c","after":{"a":1}}`)).toBe('{"a":1}')
+  })
+
   it('is its row, whatever that holds and however it is laid out', async () => {
     const random = seeded()
     for (let at = 0; at < 3000; at++) {

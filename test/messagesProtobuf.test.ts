@@ -141,7 +141,7 @@ function generated(random: Random) {
 describe('a message of Protobuf', () => {
   it('is, as JSON, what protobufjs has written, to the last digit', async () => {
     const random = seeded()
-    for (let at = 0; at < 200; at++) {
+    for (let at = 0; at < 120; at++) {
       const { proto, type, row } = generated(random)
       const id = register(proto)
       const rows = Array.from({ length: 8 }, row)
@@ -285,7 +285,7 @@ describe('bytes that are no message', () => {
   it('raise nothing, whatever they are, and what is a row is a JSON object', async () => {
     const random = seeded()
     let refused = 0
-    for (let at = 0; at < 100; at++) {
+    for (let at = 0; at < 60; at++) {
       const { proto, type, row } = generated(random)
       const id = register(proto)
       const messages = Array.from({ length: 40 }, () =>

@@ -9,8 +9,6 @@ export function membersOf(text: string): Map<string, string> {
     const name: string = JSON.parse(text.slice(at, nameEnd))
     const from = afterSpace(text, afterSpace(text, nameEnd) + 1)
     const to = valueEnd(text, from)
-    // A later one takes its own place.
-    members.delete(name)
     members.set(name, text.slice(from, to))
     at = afterSpace(text, to)
     if (text[at] === ',') at = afterSpace(text, at + 1)
