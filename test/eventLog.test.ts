@@ -1,9 +1,17 @@
 /** Logs of events, of a real broker, over each client's connections. */
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { countingBatches } from '../src/sources/kafka/abortedTransactions.ts'
 import { directLog, kafkajsLog, platformaticLog } from '../src/sources/kafka/clients.ts'
+import { directClient } from '../src/sources/kafka/directLine.ts'
+import { PATIENCE } from '../src/sources/kafka/patience.ts'
+import { recordBatches, messagesOf as storedMessages } from '../src/sources/kafka/recordBatches.ts'
+import { fetchAnswer, fetchRequest } from '../src/sources/kafka/requests.ts'
 import { describeEventLog } from './conformance/eventLog.ts'
 import { program, REPOSITORY } from './kit/cli.ts'
 import { type Broker, kafkaPrograms, startBroker } from './kit/kafkaBroker.ts'
+import { never, textOf, valuesOf } from './kit/readLog.ts'
 import { type Topics, topicsAt } from './kit/topics.ts'
 
 const found = await kafkaPrograms()
@@ -37,6 +45,46 @@ describe.skipIf('missing' in found)('a broker', () => {
     () => kafkajsLog(settings()),
     () => topics,
   )
+
+  it('tells what is damaged where it is stored', async () => {
+    const topic = await topics.make()
+    for (const value of ['first', 'second', 'third']) await topics.produce(topic, 0, [{ value }])
+    const file = join(broker.folder, `${topic}-0`, `${'0'.repeat(20)}.log`)
+    const at = readFileSync(file).indexOf('second')
+    const opened = openSync(file, 'r+')
+    writeSync(opened, 'spoilt', at)
+    closeSync(opened)
+    const log = directLog(settings())
+    expect(await valuesOf(log, topic, 0, { to: 1n, batchBytes: 1 })).toEqual(['first'])
+    await expect(valuesOf(log, topic)).rejects.toMatchObject({
+      exitCode: 3,
+      code: 'data.corrupt',
+      values: { first: '1', last: '1' },
+    })
+    await log.close()
+  })
+
+  it('reads by the requests of brokers before Kafka 3.1, whose topics go by their names', async () => {
+    const topic = await topics.make()
+    const producer = topics.transactions()
+    await producer.begin()
+    await producer.send(topic, 0, [{ value: 'no' }])
+    await producer.abort()
+    await topics.produce(topic, 0, [{ value: 'yes' }], 'gzip')
+    await topics.settled(topic)
+    const open = await directClient(settings(), PATIENCE)
+    const [host, port] = broker.bootstrap.split(':') as [string, string]
+    const line = await open({ host, port: Number(port) }, () => {}, never)
+    const question = { topic, topicId: 'unknown', partition: 0, epoch: -1, offset: 0n, bytes: 1 << 20, wait: 500 }
+    const request = fetchRequest(question, new Map([[1, { oldest: 4, newest: 12 }]]))
+    expect(request).toMatchObject({ version: 11, flexible: false })
+    const { aborted, records } = fetchAnswer(await line.ask(request), request)
+    expect(aborted).toMatchObject([{ firstOffset: 0n }])
+    const batches = countingBatches(recordBatches(records, topic), aborted)
+    const values = await Promise.all(batches.map(async batch => (await storedMessages(batch)).map(({ value }) => textOf(value))))
+    expect(values).toEqual([['yes']])
+    line.destroy()
+  })
 
   it.each(['directLog', 'platformaticLog', 'kafkajsLog'])('lets the process end by itself: %s', async name => {
     const topic = await topics.make()

@@ -25,6 +25,8 @@ export interface Broker {
   bootstrap: string
   /** The port that the line of `linePort` leads to. */
   behindLine: number
+  /** Its data: a folder `<topic>-<partition>` for each partition. */
+  folder: string
   /** Of a broker that is `secure`. */
   security: Security
   /** `kill -9`. Its data stays. */
@@ -160,6 +162,7 @@ function brokerOf({ programs, id, home, port, behindLine, security }: Node, prop
   return {
     bootstrap: `127.0.0.1:${port}`,
     behindLine,
+    folder: join(home, 'data'),
     security,
     async kill() {
       await server?.end('SIGKILL')
