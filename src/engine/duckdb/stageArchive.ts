@@ -8,6 +8,7 @@ import type { Landed, Landing, LandingMark } from '../../domain/landing.ts'
 import { archiveColumns } from '../../domain/landing.ts'
 import type { KafkaSource } from '../../domain/source.ts'
 import type { StagedFile } from '../../domain/tableStore.ts'
+import { formatInstant } from '../../domain/time.ts'
 import { sqlType } from './expressionSql.ts'
 import { fileList, identifier, literal } from './sql.ts'
 import { writeParquet } from './stagedFile.ts'
@@ -27,29 +28,32 @@ interface Request {
 }
 
 /** As many are looked for one by one in all rows; of more each is found at its place in a sorted table. */
-const FEW_DATES = 8
+const FEW_DAYS = 8
 
-const DATE = 'make_timestamptz(__t)::DATE'
+const DAY = 86_400_000_000n
+/** Counted from 1970. It is the floor: events before are few, and their days no less right. */
+const DAY_OF = `CASE WHEN __t >= 0 THEN __t // ${DAY} ELSE (__t + 1) // ${DAY} - 1 END`
 
 export async function stageArchive(connection: DuckDBConnection, request: Request): Promise<Omit<Landed, 'rejects'>> {
   const { source, path, signal, scratchDir } = request
   const rows = `read_parquet(${fileList([path])}, hive_partitioning = false)`
   const total = await count(connection, `SELECT count(*) FROM ${rows}`)
   const landing = source.landing.dedupe ? await withoutRepeats(connection, request, rows) : rows
-  const dates = (await connection.runAndReadAll(`SELECT DISTINCT (${DATE})::VARCHAR FROM ${landing} ORDER BY 1`)).getRows()
+  const reader = await connection.runAndReadAll(`SELECT DISTINCT ${DAY_OF} FROM ${landing} ORDER BY 1`)
+  const days = reader.getRows().map(([day]) => day as bigint)
   const columns = archiveColumns(source).filter(({ name }) => name !== A.date)
-  let from = `(SELECT *, ${DATE} AS __date FROM ${landing})`
-  if (dates.length > FEW_DATES) {
-    await connection.run(`CREATE OR REPLACE TEMP TABLE landing AS SELECT * FROM ${from} ORDER BY __date`)
+  let from = landing
+  if (days.length > FEW_DAYS) {
+    await connection.run(`CREATE OR REPLACE TEMP TABLE landing AS SELECT * FROM ${from} ORDER BY ${DAY_OF}`)
     from = 'landing'
   }
   const files: StagedFile[] = []
-  for (const [date] of dates as [string][]) {
+  for (const day of days) {
     signal.throwIfAborted()
-    const where = dates.length > 1 ? ` WHERE __date = DATE ${literal(date)}` : ''
+    const where = days.length > 1 ? ` WHERE __t >= ${day * DAY} AND __t < ${(day + 1n) * DAY}` : ''
     const query = `SELECT ${selected(request).join(', ')} FROM ${from}${where}`
     const file = await writeParquet(connection, query, columns, join(scratchDir, `archive-${randomUUID()}.parquet`))
-    files.push({ ...file, partition: { [A.date]: date } })
+    files.push({ ...file, partition: { [A.date]: formatInstant(day * DAY).slice(0, 'YYYY-MM-DD'.length) } })
   }
   await connection.run('DROP TABLE IF EXISTS landing')
   await connection.run('DROP TABLE IF EXISTS repeats')
