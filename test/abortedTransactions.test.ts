@@ -70,7 +70,8 @@ function generated(random: Random): Log {
       // What a producer sends outside of transactions counts at once.
       if (random.chance(0.1)) log.counting.push(...append(producerId, false))
       open.set(producerId, { first: undefined, offsets: [] })
-    } else if (random.chance(0.4)) end(producerId)
+    } else if (random.chance(0.05)) log.counting.push(...append(producerId, false))
+    else if (random.chance(0.4)) end(producerId)
     else {
       transaction.first ??= next
       transaction.offsets.push(...append(producerId, true))

@@ -190,6 +190,8 @@ export function describeEventLog(name: string, make: () => EventLog, topics: () 
         '5:3',
       ])
       expect(batches.at(-1)!.next).toBe(10n)
+      // Where each answer is one batch, some hold nothing that counts.
+      expect(await valuesOf(log, topic, 0, { batchBytes: 1 })).toEqual(['1', '2', '3'])
       // A range that holds nothing but what does not count.
       expect(await batchesOf(log, topic, 0, { from: 7n, to: 10n })).toEqual([{ messages: [], next: 10n }])
       expect(await batchesOf(log, topic, 0, { from: 2n, to: 3n })).toEqual([{ messages: [], next: 3n }])
