@@ -7,6 +7,7 @@ import { checkColumns } from './jobs/checkColumns.ts'
 import { checkRows } from './jobs/checkRows.ts'
 import { daily } from './jobs/daily.ts'
 import { job1 } from './jobs/job1.ts'
+import { kafka } from './jobs/kafka.ts'
 import { large } from './jobs/large.ts'
 import { late } from './jobs/late.ts'
 import { log } from './jobs/log.ts'
@@ -29,6 +30,7 @@ const jobs: Record<string, (rounds: number) => Promise<void>> = {
   checkRows,
   rejects,
   bucket,
+  kafka,
 }
 mkdirSync(WORK, { recursive: true })
 await linkFlights()

@@ -125,11 +125,11 @@ describe('a chain of landings', () => {
     }
   })
 
-  it('is of many commits where there is much, each with what it says', async () => {
-    const { log, source, worker } = shop()
+  it('is of many commits where there is much, each with what it says, of more partitions than are read at once', async () => {
+    const { log, source, worker } = shop({}, 12)
     const random = seeded()
     const expected: Expected = { accepted: [], refused: [] }
-    for (let n = 0; n < 5; n++) produce(log, random, 3, expected)
+    for (let n = 0; n < 8; n++) produce(log, random, 12, expected)
     const parts = worker()
     const total = expected.accepted.length + expected.refused.length
     const result = await landTopic(source, parts, { ...OPTIONS, most: { messages: 20, bytes: 2 ** 20 } })

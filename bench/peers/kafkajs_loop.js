@@ -20,7 +20,9 @@ await connection.run(`CREATE TABLE payments (id VARCHAR, customer VARCHAR, "at" 
   country VARCHAR, channel VARCHAR, note VARCHAR, "partition" INTEGER, "offset" BIGINT)`)
 const appender = await connection.createAppender('payments')
 
-const consumer = new Kafka({ brokers: brokers.split(','), logLevel: logLevel.NOTHING }).consumer({ groupId: `bench-${process.pid}` })
+const consumer = new Kafka({ brokers: brokers.split(','), logLevel: logLevel.NOTHING }).consumer({
+  groupId: `bench-${process.pid}`,
+})
 await consumer.connect()
 await consumer.subscribe({ topic, fromBeginning: true })
 let seen = 0

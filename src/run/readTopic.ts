@@ -13,30 +13,41 @@ export interface PartitionBatch extends MessageBatch {
   partition: number
 }
 
+/** Each takes a connection, and holds what it has read ahead. */
+const AT_ONCE = 8
+
 /** Ends where all ranges do. Who stops earlier lets go of what was read ahead. */
 export async function* readTopic(
   log: EventLog,
   plans: readonly PartitionPlan[],
   { topic, topicId, batchBytes, signal }: ReadOptions,
 ): AsyncIterable<PartitionBatch> {
-  const readers = plans
-    .filter(({ from, to }) => from < to)
-    .map(({ partition, from, to }) => ({
-      partition,
-      batches: log.readRange({ topic, topicId, partition, from, to }, { batchBytes, signal })[Symbol.asyncIterator](),
-    }))
+  const left = plans.filter(({ from, to }) => from < to)
+  // All that are open have been asked; whoever answers is asked again behind the others.
+  const open = new Map<Reader, ReturnType<typeof nextOf>>()
+  const all = new Set<Reader>()
+  const ask = (reader: Reader): unknown => open.set(reader, nextOf(reader))
   try {
-    // All are asked at once; whoever answers is asked again behind the others.
-    const waiting = new Map(readers.map(reader => [reader, nextOf(reader)]))
-    while (waiting.size > 0) {
-      const { reader, result } = await Promise.race(waiting.values())
-      waiting.delete(reader)
-      if (result.done) continue
+    for (;;) {
+      while (open.size < AT_ONCE && left.length > 0) {
+        const { partition, from, to } = left.shift()!
+        const batches = log.readRange({ topic, topicId, partition, from, to }, { batchBytes, signal })
+        const reader = { partition, batches: batches[Symbol.asyncIterator]() }
+        all.add(reader)
+        ask(reader)
+      }
+      if (open.size === 0) return
+      const { reader, result } = await Promise.race(open.values())
+      open.delete(reader)
+      if (result.done) {
+        all.delete(reader)
+        continue
+      }
       yield { ...result.value, partition: reader.partition }
-      waiting.set(reader, nextOf(reader))
+      ask(reader)
     }
   } finally {
-    await Promise.allSettled(readers.map(({ batches }) => batches.return?.()))
+    await Promise.allSettled([...all].map(({ batches }) => batches.return?.()))
   }
 }
 
