@@ -13,6 +13,7 @@ import type { TableStore } from './domain/tableStore.ts'
 import type { Instant } from './domain/time.ts'
 import { checkpointWriter } from './engine/duckdb/checkpointWriter.ts'
 import { duckdbEngine } from './engine/duckdb/duckdbEngine.ts'
+import type { ServedMetrics } from './metrics/serveMetrics.ts'
 import { cachedCopies } from './objects/cachedCopies.ts'
 import { localObjectStore } from './objects/localObjectStore.ts'
 import { probe, probedStore } from './objects/probe.ts'
@@ -37,11 +38,13 @@ export interface App extends Parts {
   probe: () => Promise<void>
   /** A folder for files of this process. */
   scratchDir: string
+  /** Tells over HTTP how following goes, where the configuration says so. */
+  serveMetrics: () => Promise<ServedMetrics | undefined>
   /** Ends the engine and removes its scratch folder. */
   close: () => Promise<void>
 }
 
-export async function createApp(flags: { store?: string }, signal: AbortSignal): Promise<App> {
+export async function createApp(flags: { store?: string; metrics?: string }, signal: AbortSignal): Promise<App> {
   const config = await loadConfig(flags)
   if (config.store.kind === 'folder') requireFolder(config.store.path)
   // Young objects die young: the collector need not wait for its nursery to grow by 100 MB.
@@ -87,6 +90,7 @@ export async function createApp(flags: { store?: string }, signal: AbortSignal):
     code: config.imageDigest ?? gitCommit(config.projectDir),
     trace:
       config.log === 'debug' ? message => process.stderr.write(`${new Date(Date.now()).toISOString()} ${message}\n`) : () => {},
+    serveMetrics: async () => config.metrics && (await import('./metrics/serveMetrics.ts')).serveMetrics(config.metrics),
     close: async () => {
       await topics.close()
       await engine.close()

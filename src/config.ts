@@ -35,11 +35,13 @@ export interface Config {
   log: 'info' | 'debug'
   /** Colours and bars are unwanted. */
   plain: boolean
+  /** Where following tells how it goes, as a host and a port; undefined: nowhere. */
+  metrics: { host: string; port: number } | undefined
   /** The image that this process runs in, where it was told. */
   imageDigest: string | undefined
 }
 
-export async function loadConfig(flags: { store?: string }, cwd = process.cwd()): Promise<Config> {
+export async function loadConfig(flags: { store?: string; metrics?: string }, cwd = process.cwd()): Promise<Config> {
   // An empty variable is one that is not set.
   const env = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ''))
   const file = findUpwards(cwd)
@@ -90,6 +92,16 @@ export async function loadConfig(flags: { store?: string }, cwd = process.cwd())
       availableParallelism,
     ),
     log: read({ name: 'QUERN_LOG', member: 'log', env: env.QUERN_LOG, project: undefined }, logLevel, () => 'info'),
+    metrics: read(
+      {
+        name: flags.metrics === undefined ? 'QUERN_METRICS' : '--metrics',
+        member: 'metrics',
+        env: flags.metrics ?? env.QUERN_METRICS,
+        project: undefined,
+      },
+      metricsPlace,
+      () => undefined,
+    ),
     plain: env.NO_COLOR !== undefined || (env.CI !== undefined && env.CI !== 'false'),
     imageDigest: env.QUERN_IMAGE_DIGEST,
   }
@@ -270,6 +282,13 @@ function threadCount(value: string | number): number {
   const count = Number(value)
   if (!Number.isInteger(count) || count < 1) throw new Error('a whole number from 1 on')
   return count
+}
+
+/** `[host:]port`: on this machine alone, unless a host is named. */
+function metricsPlace(text: string): { host: string; port: number } {
+  const [, host = '127.0.0.1', port] = /^(?:([a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\]):)?(\d{1,5})$/.exec(text) ?? []
+  if (port === undefined || Number(port) > 65_535) throw new Error('a port, or `host:port` such as `0.0.0.0:9464`')
+  return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) }
 }
 
 function logLevel(text: string): Config['log'] {

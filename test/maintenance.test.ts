@@ -183,8 +183,8 @@ describe('tag', () => {
       return { ...real, tags, moveTag }
     }
     const said = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
-    const move = (ref: string, flags: object): Promise<number> =>
-      tag({ args: [ref, 'best'], flags, app: async () => ({ ...app, store: { ...app.store, table } }) })
+    const context = { app: async () => ({ ...app, store: { ...app.store, table } }), orderlyEnd: () => app.signal }
+    const move = (ref: string, flags: object): Promise<number> => tag({ ...context, args: [ref, 'best'], flags })
     const outcomes = await Promise.allSettled([move('orders_daily@1', {}), move('orders_daily@1', { delete: true })])
     said.mockRestore()
     await app.close()

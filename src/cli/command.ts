@@ -6,6 +6,8 @@ export interface CommandContext {
   app: () => Promise<App>
   args: string[]
   flags: Flags
+  /** For what never ends by itself: from now on the first interrupt aborts this signal, and only the second one the work. */
+  orderlyEnd: () => AbortSignal
 }
 
 export interface Flags {
@@ -34,6 +36,10 @@ export interface Flags {
   watch?: boolean
   /** False under `--no-land`. */
   land?: boolean
+  follow?: boolean
+  batchTime?: string
+  batchRows?: string
+  metrics?: string
 }
 
 export interface CommandRow {

@@ -2,8 +2,8 @@
 import { DefinitionError } from '../domain/errors.ts'
 import type { Severity } from '../domain/expectations.ts'
 import { SEVERITIES } from '../domain/expectations.ts'
-import type { Instant } from '../domain/time.ts'
-import { requireInstant } from '../domain/time.ts'
+import type { Duration, Instant } from '../domain/time.ts'
+import { parseDuration, requireInstant } from '../domain/time.ts'
 
 /** `--until`; now where it is absent, never later. */
 export function untilFlag(text: string | undefined, now: Instant, flag = '--until'): Instant {
@@ -45,5 +45,22 @@ export function severityFlag(text: string | undefined): Severity | undefined {
   if (text === undefined || severity) return severity
   throw new DefinitionError('definition.expectations', `--expectations: \`${text}\` is no severity`, {
     hint: 'Write `warn`, so that broken ones only warn this once, or `stop`.',
+  })
+}
+
+/** A duration such as `10s`; 0 is one. */
+export function durationFlag(text: string, flag: string): Duration {
+  const duration = parseDuration(text)
+  if (duration !== undefined) return duration
+  throw new DefinitionError('definition.flag', `${flag}: \`${text}\` is no duration`, {
+    hint: 'Write a number and `ms`, `s`, `m`, `h` or `d`, such as 10s.',
+  })
+}
+
+/** A whole number from 1 on. */
+export function countFlag(text: string, flag: string): number {
+  if (/^[1-9]\d{0,9}$/.test(text)) return Number(text)
+  throw new DefinitionError('definition.flag', `${flag}: \`${text}\` is no whole number from 1 on`, {
+    hint: 'Write a number such as 500000.',
   })
 }

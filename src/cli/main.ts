@@ -8,20 +8,30 @@ const shows = COMMANDS.some(row => row.shows && row.name === process.argv[2])
 
 /** Milliseconds from a signal to the end, whatever is under way. Of a command that only shows something nothing is left half-done. */
 const PATIENCE = shows ? 1000 : 10_000
+/** The same of whoever has asked in vain for an orderly end. */
+const IMPATIENCE = 1000
 
 const interrupted = new AbortController()
+/** What a command that never ends by itself is asked to end with, before it is interrupted. */
+let ending: AbortController | undefined
 let exitOnInterrupt: number = EXIT.interrupted
 for (const [signal, code] of [
   ['SIGINT', EXIT.interrupted],
   ['SIGTERM', EXIT.terminated],
 ] as const) {
-  process.once(signal, () => {
+  const onSignal = (): void => {
+    if (ending && !ending.signal.aborted) {
+      ending.abort()
+      return
+    }
+    process.off(signal, onSignal)
     exitOnInterrupt = code
     interrupted.abort(new Error('interrupted'))
     // The engine does not hear of it while it plans a statement, and an orderly exit would wait for it. Nothing that is visible depends
     // on one: the signal ends the process as if nobody had listened.
-    setTimeout(() => process.kill(process.pid, signal), PATIENCE).unref()
-  })
+    setTimeout(() => process.kill(process.pid, signal), ending ? IMPATIENCE : PATIENCE).unref()
+  }
+  process.on(signal, onSignal)
 }
 
 process.stdout.on('error', error => {
@@ -33,7 +43,14 @@ process.stdout.on('error', error => {
 })
 process.stderr.on('error', () => {})
 
-const code = await runProgram(process.argv.slice(2), { signal: interrupted.signal, exitCode: () => exitOnInterrupt })
+const code = await runProgram(process.argv.slice(2), {
+  signal: interrupted.signal,
+  exitCode: () => exitOnInterrupt,
+  orderlyEnd: () => {
+    ending ??= new AbortController()
+    return ending.signal
+  },
+})
 // Output that nobody takes would keep the process alive.
 if (interrupted.signal.aborted) process.exit(code)
 process.exitCode = code

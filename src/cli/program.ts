@@ -12,6 +12,8 @@ interface Interruption {
   signal: AbortSignal
   /** What an interrupted program ends with. */
   exitCode: () => number
+  /** From now on the first interrupt only asks for an end: it aborts this signal. */
+  orderlyEnd: () => AbortSignal
 }
 
 /** @param args what follows the program's name */
@@ -51,9 +53,12 @@ async function runCommand(row: CommandRow, args: string[], flags: Flags, interru
     return await command({
       args,
       flags,
+      orderlyEnd: interruption.orderlyEnd,
       app: async () => {
         const { createApp } = await import('../app.ts')
-        app = await createApp(flags.store === undefined ? {} : { store: flags.store }, interruption.signal)
+        const { store, metrics } = flags
+        const given = { ...(store === undefined ? {} : { store }), ...(metrics === undefined ? {} : { metrics }) }
+        app = await createApp(given, interruption.signal)
         return app
       },
     })

@@ -12,10 +12,27 @@ export interface ProgressLine {
   clear: () => void
 }
 
+/** One line of the terminal that is drawn anew again and again; undefined elsewhere. */
+export interface StatusLine {
+  draw: (text: string) => void
+  clear: () => void
+}
+
+/** @param wanted is false where bars go away: in CI, under NO_COLOR */
+export function statusLine(wanted: boolean): StatusLine | undefined {
+  const stream = process.stderr
+  if (!wanted || !stream.isTTY) return undefined
+  return {
+    // A line that wraps could not be drawn over.
+    draw: text => stream.write(`\r\x1b[K${text.slice(0, (stream.columns ?? 80) - 1)}`),
+    clear: () => stream.write('\r\x1b[K'),
+  }
+}
+
 /** @param wanted is false where bars go away: in CI, under NO_COLOR */
 export function progressLine(name: string, wanted: boolean, now: () => Instant): ProgressLine {
-  const stream = process.stderr
-  if (!wanted || !stream.isTTY) return { show: () => {}, clear: () => {} }
+  const line = statusLine(wanted)
+  if (!line) return { show: () => {}, clear: () => {} }
   let begun = { stage: '', at: 0n, done: 0 }
   let drawn = 0n
   return {
@@ -25,11 +42,9 @@ export function progressLine(name: string, wanted: boolean, now: () => Instant):
       if (progress.stage !== begun.stage || progress.done < begun.done) begun = { stage: progress.stage, at, done: progress.done }
       else if (at - drawn < REDRAW) return
       drawn = at
-      const line = `${name}: ${progressText(progress, Number(at - begun.at) / 1e6, progress.done - begun.done)}`
-      // A line that wraps could not be drawn over.
-      stream.write(`\r\x1b[K${line.slice(0, (stream.columns ?? 80) - 1)}`)
+      line.draw(`${name}: ${progressText(progress, Number(at - begun.at) / 1e6, progress.done - begun.done)}`)
     },
-    clear: () => stream.write('\r\x1b[K'),
+    clear: line.clear,
   }
 }
 

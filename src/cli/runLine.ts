@@ -19,8 +19,10 @@ export function runJson(set: FeatureSet, result: RunResult, seconds: number, lan
   }
 }
 
+type LandedCounts = Pick<LandResult, 'rows' | 'rejected' | 'repeats' | 'passed' | 'lost' | 'version'>
+
 /** What a landing ends with, for people. */
-export function landText({ name, landing }: KafkaSource, result: LandResult, seconds: number): string {
+export function landText({ name, landing }: KafkaSource, result: LandedCounts, seconds: number): string {
   const parts = [
     `${counted(result.rows, 'row')} of topic ${landing.topic} landed in archive/${name}, version ${result.version}`,
     ...(result.rejected > 0 ? [`${number(result.rejected)} rejected (\`quern rejected ${name}\`)`] : []),

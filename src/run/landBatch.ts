@@ -13,6 +13,8 @@ import type { KafkaSource } from '../domain/source.ts'
 import type { Snapshot, Table, TableFile } from '../domain/tableStore.ts'
 import type { Instant } from '../domain/time.ts'
 import { archiveSchema } from './archiveSchema.ts'
+import type { BatchTimes, MessageTimes } from './batchTimes.ts'
+import { addTimes, newestEvent, noTimes } from './batchTimes.ts'
 import { publishRejects } from './landedRejects.ts'
 import type { PartitionPlan } from './landingPlan.ts'
 import { formerTopic, landingsId, positionId, topicNumber, topicNumberId } from './landingPlan.ts'
@@ -24,8 +26,12 @@ export interface LandOptions {
   acceptLoss: boolean
   /** The share of what a commit reads that may be refused. Default: all, since nothing of it is lost. */
   maxRejected: number | undefined
-  /** How much is read for one commit. */
-  most?: { messages: number; bytes: number }
+  /** How much is read for one commit, about. */
+  most?: { messages: number; bytes?: number }
+  /** Told of each commit, before the next is begun. */
+  onCommit?: (batch: LandedBatch) => Promise<void>
+  /** Aborted where no other commit is to follow the one that is under way. */
+  ending?: AbortSignal
   onProgress: (progress: Progress) => void
   signal: AbortSignal
 }
@@ -57,10 +63,17 @@ interface Ground {
   plans: readonly PartitionPlan[]
 }
 
-type Done = Pick<LandResult, 'rows' | 'rejected' | 'repeats' | 'passed' | 'lost'> & {
+/** One commit of a landing. */
+export type LandedBatch = Pick<LandResult, 'rows' | 'rejected' | 'repeats' | 'passed' | 'lost'> & {
   version: number
   /** All that was planned has landed. */
   isLast: boolean
+  /** By partition: where the next landing begins. */
+  next: ReadonlyMap<number, bigint>
+  startedAt: Instant
+  /** From then on it can be read. */
+  readableAt: Instant
+  times: BatchTimes
 }
 
 /** Undefined where another run has landed or published meanwhile. */
@@ -69,7 +82,7 @@ export async function landBatch(
   parts: Parts,
   ground: Ground,
   options: LandOptions,
-): Promise<Done | undefined> {
+): Promise<LandedBatch | undefined> {
   const run = { id: randomUUID(), startedAt: parts.now() }
   const { topicId } = ground.topic
   const schema = archiveSchema(source, ground.archive)
@@ -99,7 +112,20 @@ export async function landBatch(
     parts.trace(
       `${source.name}: landed ${rows} rows as version ${version}; ${counts.rowsRejected} were refused, ${repeats} repeat others`,
     )
-    return { rows, rejected: counts.rowsRejected, repeats, passed: read.passed, lost, version, isLast: read.isWhole }
+    const readableAt = parts.now()
+    return {
+      rows,
+      rejected: counts.rowsRejected,
+      repeats,
+      passed: read.passed,
+      lost,
+      version,
+      isLast: read.isWhole,
+      next: read.next,
+      startedAt: run.startedAt,
+      readableAt,
+      times: { ...read.times, newestEvent: newestEvent(landed.files, readableAt) },
+    }
   } finally {
     await landing.abandon()
   }
@@ -110,12 +136,13 @@ interface Read {
   next: Map<number, bigint>
   passed: number
   isWhole: boolean
+  times: MessageTimes
 }
 
 async function readInto(
   landing: Landing,
   source: KafkaSource,
-  { topicOf }: Parts,
+  { topicOf, now }: Parts,
   { topic: { topicId }, plans }: Ground,
   { most = MOST, signal, onProgress }: LandOptions,
 ): Promise<Read> {
@@ -126,15 +153,17 @@ async function readInto(
   const total = Number(left())
   let passed = 0
   let messages = 0
+  const times = noTimes()
   for await (const batch of readTopic(log, plans, { topic, topicId, batchBytes: BATCH_BYTES, signal })) {
     const { partition } = batch
     passed += await landMessages(landing, decoder, { topic, topicId, partition, messages: batch.messages }, signal)
     next.set(partition, batch.next)
+    addTimes(times, batch, now())
     messages += batch.messages.length
     onProgress({ stage: 'land', unit: 'rows', done: total - Number(left()), total })
-    if (messages >= most.messages || landing.counts.bytes >= most.bytes) break
+    if (messages >= most.messages || landing.counts.bytes >= (most.bytes ?? MOST.bytes)) break
   }
-  return { next, passed, isWhole: left() === 0n }
+  return { next, passed, isWhole: left() === 0n, times }
 }
 
 /** Answers how many were passed over. */

@@ -34,7 +34,8 @@ export async function landTopic(source: KafkaSource, parts: Parts, options: Land
       for (const what of ['rows', 'rejected', 'repeats', 'passed'] as const) result[what] += done[what]
       result.lost += done.lost
       result.version = done.version
-      if (done.isLast) return result
+      await options.onCommit?.(done)
+      if (done.isLast || options.ending?.aborted) return result
     } else {
       parts.trace(`${source.name}: another run was first`)
       await new Promise(resolve => setTimeout(resolve, Math.random() * 50 * ++failed))

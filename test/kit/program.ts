@@ -21,7 +21,8 @@ export async function here(cwd: string, args: readonly string[], { now }: { now?
   const spies = [vi.spyOn(process, 'cwd').mockReturnValue(cwd), listenTo('stdout'), listenTo('stderr')]
   if (now !== undefined) vi.useFakeTimers({ toFake: ['Date'], now: Date.parse(now) })
   try {
-    const code = await runProgram(args, { signal: new AbortController().signal, exitCode: () => 130 })
+    const { signal } = new AbortController()
+    const code = await runProgram(args, { signal, exitCode: () => 130, orderlyEnd: () => signal })
     const lines = args.includes('--json') ? documents({ code, ...said }) : []
     return { code, ...said, lines }
   } finally {

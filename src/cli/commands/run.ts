@@ -1,11 +1,12 @@
 /** `quern run`: a line for each feature set, whatever its outcome. */
 
+import { DefinitionError } from '../../domain/errors.ts'
 import type { FeatureSet } from '../../domain/featureSet.ts'
 import type { TableStore } from '../../domain/tableStore.ts'
 import type { LandResult } from '../../run/landBatch.ts'
 import { Landings } from '../../run/landings.ts'
 import { runFeatureSet } from '../../run/runFeatureSet.ts'
-import type { CommandContext } from '../command.ts'
+import type { CommandContext, Flags } from '../command.ts'
 import type { SetFailure } from '../eachSet.ts'
 import { eachSet } from '../eachSet.ts'
 import { warningTexts } from '../expectationText.ts'
@@ -15,7 +16,10 @@ import { progressLine } from '../progress.ts'
 import { landText, runJson, runText } from '../runLine.ts'
 import { pendingText } from '../staleText.ts'
 
-export async function run({ app: build, args, flags }: CommandContext): Promise<number> {
+export async function run(context: CommandContext): Promise<number> {
+  if (context.flags.follow) return (await import('../followTopics.ts')).followTopics(context)
+  const { app: build, args, flags } = context
+  requireFollow(flags)
   const app = await build()
   const until = untilFlag(flags.until, app.now())
   const limits = { maxRejected: shareFlag(flags.maxRejected), severity: severityFlag(flags.expectations) }
@@ -51,6 +55,15 @@ export async function run({ app: build, args, flags }: CommandContext): Promise<
       if (flags.json) printJson(await failedLine(failure, app.store, seconds()))
     },
   )
+}
+
+function requireFollow(flags: Flags): void {
+  const given = (['batchTime', 'batchRows', 'metrics'] as const).find(flag => flags[flag] !== undefined)
+  if (given === undefined) return
+  const flag = { batchTime: '--batch-time', batchRows: '--batch-rows', metrics: '--metrics' }[given]
+  throw new DefinitionError('definition.flag', `${flag} is a matter of --follow alone`, {
+    hint: `Leave it out, or follow: \`quern run --follow ${flag} ${flags[given]}\`.`,
+  })
 }
 
 async function failedLine({ name, error, code, hint }: SetFailure, store: TableStore, seconds: number): Promise<object> {
