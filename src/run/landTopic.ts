@@ -17,12 +17,13 @@ export async function landTopic(source: KafkaSource, parts: Parts, options: Land
   const { log } = parts.topicOf(source)
   const table = parts.store.table(`archive/${source.name}`)
   const name = source.landing.topic
+  // Read before the topic is: what another run lands in between is not beyond where the topic ends.
+  let archive = await table.snapshot('latest')
   const first = await log.topic(name, options.signal)
   const ends = new Map(first.partitions.map(({ partition, end }) => [partition, end]))
   const result: LandResult = { commits: 0, rows: 0, rejected: 0, repeats: 0, passed: 0, lost: 0n, version: undefined }
   let topic = first
   for (let failed = 0; failed < ATTEMPTS; ) {
-    const archive = await table.snapshot('latest')
     result.version = archive?.version
     const plans = planLanding(source, topic, { archive, ends, acceptLoss: options.acceptLoss })
     // Where reading begins at the end, that is to be remembered.
@@ -40,6 +41,7 @@ export async function landTopic(source: KafkaSource, parts: Parts, options: Land
       parts.trace(`${source.name}: another run was first`)
       await new Promise(resolve => setTimeout(resolve, Math.random() * 50 * ++failed))
     }
+    archive = await table.snapshot('latest')
     // Of what is still to be read some may be gone by now.
     topic = await log.topic(name, options.signal)
     if (topic.topicId !== first.topicId) throw new ReplacedTopicError(name, first.topicId, topic.topicId)

@@ -24,7 +24,10 @@ export const landingsId = (source: string): string => `quern/${source}/landings`
 export const positionId = (source: string, topicId: string, partition: number): string =>
   `quern/${source}/kafka/${topicId}/${partition}`
 
-/** @param ends up to where each partition is read, by its number; one that is not in it has come since */
+/**
+ * @param topic as it is since `archive` was read: another run may have landed beyond `ends` meanwhile
+ * @param ends up to where each partition is read, by its number; one that is not in it has come since
+ */
 export function planLanding(
   { name, landing }: KafkaSource,
   topic: TopicState,
@@ -39,21 +42,21 @@ export function planLanding(
     if (to === undefined) return []
     const position = positions.get(positionId(name, topic.topicId, partition))
     if (position === undefined) return [{ partition, from: fromEnd ? to : state.first, to, gap: undefined, ahead: undefined }]
-    return [{ ...planFrom(landing.topic, position, { ...state, end: to }, acceptLoss), partition }]
+    return [{ ...planFrom(landing.topic, { position, to }, state, acceptLoss), partition }]
   })
 }
 
 function planFrom(
   topic: string,
-  position: bigint,
+  { position, to }: { position: bigint; to: bigint },
   { partition, first, end }: PartitionState,
   acceptLoss: boolean,
 ): Pick<PartitionPlan, 'from' | 'to' | 'gap' | 'ahead'> {
   if (position < first) {
     if (!acceptLoss) throw new OffsetsGoneError({ topic, partition, from: position, first })
-    return { from: first, to: end > first ? end : first, gap: { from: position, to: first }, ahead: undefined }
+    return { from: first, to: to > first ? to : first, gap: { from: position, to: first }, ahead: undefined }
   }
-  if (position <= end) return { from: position, to: end, gap: undefined, ahead: undefined }
+  if (position <= end) return { from: position, to: to > position ? to : position, gap: undefined, ahead: undefined }
   if (!acceptLoss) throw shrunk(topic, { partition, position, end })
   return { from: end, to: end, gap: undefined, ahead: position }
 }
