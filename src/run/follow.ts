@@ -158,7 +158,8 @@ class Follower {
       }
     } catch (error) {
       if (this.#parts.signal.aborted) throw error
-      return ending.aborted ? undefined : [{ name: this.#source.name, error: error as Error }]
+      if (!ending.aborted) return [{ name: this.#source.name, error: error as Error }]
+      if (!this.#backlog.waits) return undefined
     }
     this.#mustTry = false
     return this.#inTurn(() => this.#round())
