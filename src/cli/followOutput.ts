@@ -114,8 +114,10 @@ export class FollowOutput implements FollowWatcher {
 
 /** `payments: following, lag 1,234 messages (12.0 s), 85,000 rows/s, freshness 3.1 s` */
 export function stateText(name: string, { lag, rate, freshness, rejected, fault }: State): string {
+  // How much has come meanwhile nobody knows.
+  if (fault !== undefined) return `${name}: waiting until it goes well again (${fault})`
   const parts = [
-    fault === undefined ? 'following' : `waiting (${fault})`,
+    'following',
     lagText(lag),
     ...(rate === undefined ? [] : [`${number(Math.round(rate))} rows/s`]),
     ...(rejected > 0 ? [`${number(rejected)} rejected`] : []),
