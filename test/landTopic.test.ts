@@ -143,6 +143,28 @@ describe('a chain of landings', () => {
   })
 })
 
+describe('what another run lands', () => {
+  it('after the topic was asked for its end is not beyond that end', async () => {
+    const { log, source, worker } = shop({}, 1)
+    const [parts, other] = [worker('a'), worker('b')]
+    log.put(0, paymentOf(seeded()))
+    let asked = 0
+    const topic = async (): ReturnType<MemoryLog['topic']> => {
+      const state = await log.topic()
+      if (asked++ === 0) {
+        log.put(0, paymentOf(seeded()))
+        await landTopic(source, other, OPTIONS)
+      }
+      return state
+    }
+    const late = { topic, readRange: log.readRange.bind(log), close: log.close }
+    const topicOf = () => ({ log: late, decoder: plainDecoder })
+    expect(await landTopic(source, { ...parts, topicOf }, OPTIONS)).toMatchObject({ commits: 0 })
+    expect((await archivedRows(parts, source)).map(({ _offset }) => _offset)).toEqual([0n, 1n])
+    for (const one of [parts, other]) await one.close()
+  })
+})
+
 describe('feature sets over a topic', () => {
   it('are those of all events at once, however these have landed and been compacted', async () => {
     const random = seeded()
