@@ -246,9 +246,16 @@ export function deltaTable(objects: ObjectStore, path: string, options: DeltaOpt
   }
 }
 
-/** A change that only appends may follow any other, unless its transactions have moved or the schema has changed. */
+/**
+ * A change that only appends may follow any other, unless its transactions have moved or the schema has changed; so may one that puts
+ * the same rows into other files, unless one of those that it takes away is gone.
+ */
 function canRebase(change: TableChange, base: Snapshot | undefined, latest: Snapshot): boolean {
   const columns = JSON.stringify(change.schema?.columns ?? base?.columns)
   if (JSON.stringify(latest.columns) !== columns) return false
+  if (change.remove.length > 0) {
+    const there = new Set(latest.files.map(({ path }) => path))
+    if (!change.remove.every(path => there.has(path))) return false
+  }
   return Object.keys(change.transactions ?? {}).every(appId => latest.transactions.get(appId) === base?.transactions.get(appId))
 }

@@ -89,7 +89,7 @@ export interface TableChange {
   /**
    * 'plan': any commit since `base` makes this one a conflict (a feature set).
    * 'append': commits that only appended do not; the change is tried again on top, unless one of `transactions` has
-   * moved meanwhile, which is a conflict.
+   * moved meanwhile, or one of the files in `remove` is gone, which is a conflict.
    */
   isolation: 'plan' | 'append'
 }

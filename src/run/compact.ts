@@ -7,7 +7,7 @@ import type { Instant } from '../domain/time.ts'
 import { keysOf } from './columns.ts'
 import type { Parts } from './parts.ts'
 
-interface Compaction {
+export interface Compaction {
   outcome: 'committed' | 'unchanged'
   version: number
   filesBefore: number

@@ -31,6 +31,29 @@ export async function requireName(store: TableStore, text: string): Promise<stri
   throw await unknownName(store, text)
 }
 
+/** A table that is kept in order: a feature set's, or a source's archive. */
+export interface Maintained {
+  folder: 'features' | 'archive'
+  name: string
+}
+
+const ARCHIVE = 'archive/'
+
+/**
+ * What a name stands for, without a version: a feature set, or else a source whose topic has landed. `archive/<source>` is the archive
+ * of a source that is called as some feature set is. Of a feature set's first run, unfinished, there may be objects and no version.
+ */
+export async function maintained(store: TableStore, text: string): Promise<Maintained> {
+  const isArchive = text.startsWith(ARCHIVE)
+  const name = isArchive ? text.slice(ARCHIVE.length) : text
+  const archives = await store.tables('archive')
+  if (!isName(name)) throw await unknownName(store, text, archives)
+  if (!isArchive && (await store.table(`features/${name}`).snapshot('latest'))) return { folder: 'features', name }
+  if (archives.includes(name)) return { folder: 'archive', name }
+  if (!isArchive) for await (const _ of store.table(`features/${name}`).contents()) return { folder: 'features', name }
+  throw await unknownName(store, text, archives)
+}
+
 /** What is no name must not become a path. */
 export const isName = (text: string): boolean => /^[a-z][a-z0-9_]{0,99}$/.test(text)
 
@@ -100,8 +123,9 @@ export function namesOf(tags: ReadonlyMap<string, number>, version: number): str
   return [...tags].flatMap(([tag, tagged]) => (tagged === version ? [tag] : [])).sort()
 }
 
-export async function unknownName(store: TableStore, name: string): Promise<DefinitionError> {
-  const names = await store.tables('features')
+/** @param others names that could have been meant as well */
+export async function unknownName(store: TableStore, name: string, others: readonly string[] = []): Promise<DefinitionError> {
+  const names = [...(await store.tables('features')), ...others]
   const where = names.length === 0 ? `; ${store.uri} holds none yet` : ''
   const ref = name.includes('@') ? ' Name it without a version.' : ''
   return new DefinitionError('definition.unknown', `no feature set \`${name}\` is stored${where}`, {

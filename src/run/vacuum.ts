@@ -3,6 +3,7 @@ import { DataError } from '../domain/errors.ts'
 import { lineageOf } from '../domain/lineage.ts'
 import type { Table, TableStore } from '../domain/tableStore.ts'
 import type { Duration, Instant } from '../domain/time.ts'
+import type { Maintained } from './resolveRef.ts'
 
 interface Dispensable {
   name: string
@@ -14,6 +15,8 @@ interface VacuumOptions {
   /** Versions stay that were the latest within this time. */
   retain: Duration
   now: Instant
+  /** Which kind of table. Default: a feature set's. */
+  folder?: Maintained['folder']
 }
 
 export interface VacuumPlan {
@@ -35,10 +38,12 @@ const ORDER: Dispensable['why'][][] = [['orphan', 'version'], ['inputs'], ['tile
  * Versions stay that were the latest at some time in the last `retain`, that have a tag, or that a dataset was built from. Tiles
  * are kept for the latest alone, since they can be made again.
  */
-export async function planVacuum(store: TableStore, name: string, { retain, now }: VacuumOptions): Promise<VacuumPlan> {
-  const table = store.table(`features/${name}`)
+export async function planVacuum(store: TableStore, name: string, options: VacuumOptions): Promise<VacuumPlan> {
+  const { retain, now, folder = 'features' } = options
+  const table = store.table(`${folder}/${name}`)
   const from = await oldestRetained(table, now - retain)
-  const also = from === undefined ? [] : await olderNeeded(store, name, { table, from })
+  // An archive's versions have no names: what was computed from it is pinned by landings, which the latest holds.
+  const also = from === undefined || folder === 'archive' ? [] : await olderNeeded(store, name, { table, from })
   const held = await table.heldBy({ from: from ?? 0, also })
   const needed = new Set([...held.paths, ...held.lineages.flatMap(listsOf), ...(await latestTiles(table))])
   const oldLog = new Set(await table.logBefore(also[0] ?? from ?? 0))
@@ -52,7 +57,7 @@ export async function planVacuum(store: TableStore, name: string, { retain, now 
     function reasonOf(path: string): Dispensable['why'] | undefined {
       if (unfinished) return isOld ? 'orphan' : undefined
       if (oldLog.has(path)) return 'log'
-      if (/^(_delta_log\/|_quern\/(tags\/|state\.))/.test(path) || isNeeded(path, needed)) return undefined
+      if (/^(_delta_log\/|_quern\/(tags\/|losses\/|state\.))/.test(path) || isNeeded(path, needed)) return undefined
       if (held.past.has(path)) return 'version'
       if (!isOld) return undefined
       return path.startsWith('_quern/inputs/') ? 'inputs' : path.startsWith('_quern/tiles/') ? 'tiles' : 'orphan'
@@ -78,13 +83,15 @@ export async function applyVacuum(
   { objects }: VacuumPlan,
   { signal, ...options }: VacuumOptions & { signal: AbortSignal },
 ): Promise<Dispensable[]> {
-  const table = store.table(`features/${name}`)
+  const { folder = 'features' } = options
+  const table = store.table(`${folder}/${name}`)
   const planned = new Set(objects.map(object => object.name))
   const deleted: Dispensable[] = []
   for (const reasons of ORDER) {
     const now = await planVacuum(store, name, options)
     // Until it is there the log before it is needed.
     if (now.from !== undefined) await table.checkpoint(now.also[0] ?? now.from)
+    if (folder === 'archive' && reasons.includes('log') && now.from !== undefined) await keepLosses(table, now.from)
     for (const object of now.objects.filter(({ name: path, why }) => planned.has(path) && reasons.includes(why))) {
       signal.throwIfAborted()
       await table.remove([object.name])
@@ -93,6 +100,19 @@ export async function applyVacuum(
   }
   return deleted
 }
+
+/** What was lost of a topic stays on record when the commits before `from` go that tell of it. */
+async function keepLosses(table: Table, from: number): Promise<void> {
+  for await (const { version, lineage } of table.history()) {
+    const { gaps = [], ahead = [] } = (lineage ?? {}) as { gaps?: unknown[]; ahead?: unknown[] }
+    if (version >= from || (gaps.length === 0 && ahead.length === 0)) continue
+    const name = `losses/${String(version).padStart(20, '0')}.json`
+    await table.putObject(name, new TextEncoder().encode(JSON.stringify(lineage, digits)))
+  }
+}
+
+/** Offsets are beyond what a double holds: as texts. */
+const digits = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value)
 
 /** A name, or the folder of a tile set. */
 const isNeeded = (path: string, needed: ReadonlySet<string>): boolean =>

@@ -163,6 +163,21 @@ export function describeTableStore(name: string, make: (now: () => number) => Ta
       expect((await table.snapshot('latest'))!.transactions.get('app')).toBe(9_007_199_254_740_993n)
     })
 
+    it('puts the same rows into other files while others append, and answers conflict once one of these files is gone', async () => {
+      const append = { isolation: 'append' as const, remove: [], operation: 'append' }
+      for (let id = 0n; id < 3n; id++) await table.commit(await change(id, append))
+      const [a, b, c] = (await table.snapshot('latest'))!.files.map(({ path }) => path)
+      const joined = { ...append, operation: 'compact', dataChange: false }
+      const one = await change(10n, { ...joined, remove: [a!, b!] })
+      const [two, three] = [await change(11n, { ...joined, remove: [b!, c!] }), await change(12n, { ...joined, remove: [c!] })]
+      await table.commit(await change(4n, append))
+      expect(await table.commit(one)).toEqual({ outcome: 'committed', version: 4 })
+      expect(await table.commit(two)).toMatchObject({ outcome: 'conflict', latest: 4 })
+      expect(await table.commit(three)).toEqual({ outcome: 'committed', version: 5 })
+      const ids = (await table.snapshot('latest'))!.files.map(({ columns }) => columns.id!.min)
+      expect(ids.sort()).toEqual([10n, 12n, 4n])
+    })
+
     it('tells its history, newest first', async () => {
       await table.commit(await change(0n))
       await table.commit(await change(1n, { operation: 'rebuild' }))

@@ -4,7 +4,8 @@ import type { App } from '../../app.ts'
 import { DefinitionError, EXIT } from '../../domain/errors.ts'
 import type { TableStore } from '../../domain/tableStore.ts'
 import { parseDuration } from '../../domain/time.ts'
-import { requireName, unknownName } from '../../run/resolveRef.ts'
+import type { Maintained } from '../../run/resolveRef.ts'
+import { maintained } from '../../run/resolveRef.ts'
 import type { VacuumPlan } from '../../run/vacuum.ts'
 import { applyVacuum, planVacuum } from '../../run/vacuum.ts'
 import type { CommandContext } from '../command.ts'
@@ -20,11 +21,11 @@ export async function vacuum({ app: build, args, flags }: CommandContext): Promi
   }
   const app = await build()
   const { store, now, signal } = app
-  const name = await requireName(store, args[0]!)
-  const options = { retain, now: now(), signal }
+  const of = await maintained(store, args[0]!)
+  const { name, folder } = of
+  const options = { retain, now: now(), signal, folder }
   if (flags.apply && app.config.store.kind === 's3') await requireClock(app)
   const plan = await planVacuum(store, name, options)
-  if (plan.from === undefined) await requireRemains(store, name)
   const objects = flags.apply ? await applyVacuum(store, name, plan, options) : plan.objects
   for (const object of objects) {
     if (flags.json) printJson({ name, path: object.name, bytes: object.bytes, why: object.why })
@@ -32,7 +33,7 @@ export async function vacuum({ app: build, args, flags }: CommandContext): Promi
   }
   const size = bytes(objects.reduce((sum, object) => sum + object.bytes, 0))
   note(
-    `${name}: ${counted(objects.length, 'object')}, ${size}, ${flags.apply ? 'deleted' : 'can be deleted with --apply'}; ${await keptText(store, name, plan)}`,
+    `${name}: ${counted(objects.length, 'object')}, ${size}, ${flags.apply ? 'deleted' : 'can be deleted with --apply'}; ${await keptText(store, of, plan)}`,
   )
   return EXIT.done
 }
@@ -57,14 +58,8 @@ async function requireClock({ objects, now }: App): Promise<void> {
   )
 }
 
-async function keptText(store: TableStore, name: string, { from, also }: VacuumPlan): Promise<string> {
+async function keptText(store: TableStore, { folder, name }: Maintained, { from, also }: VacuumPlan): Promise<string> {
   if (from === undefined) return 'no run has committed a version yet'
-  const { version } = (await store.table(`features/${name}`).snapshot('latest'))!
+  const { version } = (await store.table(`${folder}/${name}`).snapshot('latest'))!
   return `versions ${from} to ${version}${also.length > 0 ? ` and ${also.join(', ')}` : ''} stay`
-}
-
-/** Of a first run that was not finished objects are left, and no version. */
-async function requireRemains(store: TableStore, name: string): Promise<void> {
-  for await (const _ of store.table(`features/${name}`).contents()) return
-  throw await unknownName(store, name)
 }
