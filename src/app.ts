@@ -80,8 +80,7 @@ export async function createApp(flags: { store?: string; metrics?: string }, sig
     scratchDir,
     signal,
     sourceOf: ({ source }) => {
-      if (source.kind === 'kafka')
-        return archiveSource(source, store.table(`archive/${source.name}`), query => engine.stageQuery(query))
+      if (source.kind === 'kafka') return archiveSource(source, store.table(`archive/${source.name}`), engine)
       return isInBucket(source) ? bucketSource(source, access(placeOf(source.uri).bucket)) : objectsSource(source, now)
     },
     topicOf: source => topics.of(source),

@@ -64,7 +64,7 @@ export function inProcess(
     engine,
     sourceOf: set =>
       set.source.kind === 'kafka'
-        ? archiveSource(set.source, store.table(`archive/${set.source.name}`), query => engine.stageQuery(query))
+        ? archiveSource(set.source, store.table(`archive/${set.source.name}`), engine)
         : sourceOf(objectsOf(set)),
     topicOf,
     now: () => BigInt(Date.now()) * 1000n,
