@@ -2,96 +2,13 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import type { FeatureSet } from '../src/domain/featureSet.ts'
-import type { KafkaSource } from '../src/domain/source.ts'
-import { count, defineFeatureSet, kafka, last, sum } from '../src/index.ts'
-import type { LandOptions } from '../src/run/landBatch.ts'
 import { landTopic } from '../src/run/landTopic.ts'
-import { archivedRows, plainDecoder, refusedRows } from './kit/archives.ts'
-import { type InProcess, inProcess, QUIET } from './kit/inProcess.ts'
+import { archivedRows, refusedRows } from './kit/archives.ts'
 import { resolved } from './kit/kafkaSets.ts'
-import { MemoryLog } from './kit/memoryLog.ts'
-import type { Random } from './kit/random.ts'
 import { seeded } from './kit/random.ts'
-import { cases, scratch } from './kit/scratch.ts'
+import { cases } from './kit/scratch.ts'
+import { declared, type Expected, expectAll, LANDING, payment, paymentOf, produce, shop } from './kit/shop.ts'
 import type { Mishap } from './kit/unreliableStore.ts'
-import { unreliableStore } from './kit/unreliableStore.ts'
-
-const payment = z.object({ id: z.string(), customer: z.string(), at: z.iso.datetime(), amount: z.int().nonnegative() })
-
-const declared = (more: object = {}, name = 'payments') =>
-  defineFeatureSet({
-    name: 'spend',
-    source: kafka({ name, topic: 'shop.payments', schema: payment, eventTime: 'at', ...more }),
-    entity: ['customer'],
-    every: '1d',
-    features: f => ({ n: count().over('1d', '3d'), amount: sum(f.amount).over('2d'), newest: last(f.id).over('3d') }),
-  })
-
-const OPTIONS: LandOptions = { acceptLoss: false, maxRejected: undefined, ...QUIET }
-
-interface Shop {
-  log: MemoryLog
-  set: FeatureSet
-  source: KafkaSource
-  folder: string
-  worker: (name?: string, mishapOf?: () => Mishap | undefined) => InProcess
-}
-
-function shop(more: object = {}, partitions = 3): Shop {
-  const log = new MemoryLog(partitions)
-  const folder = scratch('shop')
-  const { set, source } = resolved(declared(more))
-  const worker = (name = '', mishapOf?: () => Mishap | undefined): InProcess =>
-    inProcess(folder, {
-      worker: name,
-      topicOf: () => ({ log, decoder: plainDecoder }),
-      ...(mishapOf ? { objects: store => unreliableStore(store, ({ writes }) => (writes ? mishapOf() : undefined)) } : {}),
-    })
-  return { log, set, source, folder, worker }
-}
-
-let made = 0
-const paymentOf = (random: Random, more: object = {}): string =>
-  JSON.stringify({
-    id: `p${made++}`,
-    customer: `c${random.whole(0, 3)}`,
-    at: `2026-01-${String(random.whole(1, 9)).padStart(2, '0')}T0${random.whole(0, 9)}:00:00Z`,
-    amount: random.whole(0, 100),
-    ...more,
-  })
-
-/** What of the topic has to be where, as it was put there. */
-interface Expected {
-  accepted: { place: string; value: object }[]
-  refused: string[]
-}
-
-function produce(log: MemoryLog, random: Random, partitions: number, expected: Expected): void {
-  for (let n = random.whole(0, 40); n > 0; n--) {
-    const partition = random.whole(0, partitions - 1)
-    if (random.chance(0.1)) log.skip(partition, random.whole(1, 5))
-    else if (random.chance(0.15)) {
-      const value = random.pick([null, '', 'no json', paymentOf(random, { amount: -1 })])
-      expected.refused.push(`kafka:topic-1/${partition} ${log.put(partition, value)}`)
-    } else {
-      const value = paymentOf(random)
-      expected.accepted.push({ place: `${partition} ${log.put(partition, value)}`, value: JSON.parse(value) })
-    }
-  }
-}
-
-const sorted = <T>(values: T[], by: (value: T) => string): T[] => values.sort((a, b) => (by(a) < by(b) ? -1 : 1))
-
-async function expectAll(parts: InProcess, { source }: Shop, { accepted, refused }: Expected): Promise<void> {
-  const rows = (await archivedRows(parts, source)).map(row => ({
-    place: `${row._partition} ${row._offset}`,
-    value: { id: row.id, customer: row.customer, at: row.at, amount: Number(row.amount) },
-  }))
-  expect(sorted(rows, ({ place }) => place)).toEqual(sorted([...accepted], ({ place }) => place))
-  const found = (await refusedRows(parts, source)).map(([input, row]) => `${input} ${row}`)
-  expect(found.sort()).toEqual([...refused].sort())
-}
 
 describe('a chain of landings', () => {
   it('that die anywhere, some of them at once, lands every message once', async () => {
@@ -115,12 +32,12 @@ describe('a chain of landings', () => {
         produce(log, random, partitions, expected)
         const most = { messages: random.whole(1, 40), bytes: 2 ** 20 }
         const landings = random.chance(0.5) ? workers : [random.pick(workers)]
-        await Promise.allSettled(landings.map(parts => landTopic(source, parts, { ...OPTIONS, most })))
+        await Promise.allSettled(landings.map(parts => landTopic(source, parts, { ...LANDING, most })))
       }
       const calm = worker()
-      await landTopic(source, calm, OPTIONS)
+      await landTopic(source, calm, LANDING)
       await expectAll(calm, place, expected)
-      expect(await landTopic(source, calm, OPTIONS)).toMatchObject({ commits: 0, rows: 0, rejected: 0 })
+      expect(await landTopic(source, calm, LANDING)).toMatchObject({ commits: 0, rows: 0, rejected: 0 })
       for (const parts of [calm, ...workers]) await parts.close()
     }
   })
@@ -132,7 +49,7 @@ describe('a chain of landings', () => {
     for (let n = 0; n < 8; n++) produce(log, random, 12, expected)
     const parts = worker()
     const total = expected.accepted.length + expected.refused.length
-    const result = await landTopic(source, parts, { ...OPTIONS, most: { messages: 20, bytes: 2 ** 20 } })
+    const result = await landTopic(source, parts, { ...LANDING, most: { messages: 20, bytes: 2 ** 20 } })
     expect(result).toMatchObject({ rows: expected.accepted.length, rejected: expected.refused.length, lost: 0n })
     expect(result.commits).toBeGreaterThanOrEqual(Math.floor(total / 30))
     const snapshot = (await parts.store.table('archive/payments').snapshot('latest'))!
@@ -173,7 +90,7 @@ describe('feature sets over a topic', () => {
       const parts = worker()
       for (let day = 2; day <= 10; day++) {
         produce(log, random, 3, { accepted: [], refused: [] })
-        await landTopic(source, parts, { ...OPTIONS, most: { messages: random.whole(5, 60), bytes: 2 ** 20 } })
+        await landTopic(source, parts, { ...LANDING, most: { messages: random.whole(5, 60), bytes: 2 ** 20 } })
         if (random.chance(0.7)) await parts.run(set, { until: BigInt(Date.UTC(2026, 0, day)) * 1000n })
       }
       const until = BigInt(Date.UTC(2026, 0, 11)) * 1000n
@@ -191,7 +108,7 @@ describe('feature sets over a topic', () => {
     const parts = worker()
     const at = (day: number): string => `2026-01-0${day}T12:00:00Z`
     for (const day of [1, 2, 5]) log.put(0, paymentOf(seeded(), { at: at(day) }))
-    await landTopic(source, parts, OPTIONS)
+    await landTopic(source, parts, LANDING)
     const until = (day: number): bigint => BigInt(Date.UTC(2026, 0, day)) * 1000n
     expect(await parts.run(set, { until: until(3) })).toMatchObject({ outcome: 'committed', rowsRead: 2 })
     expect(await parts.run(set, { until: until(4) })).toMatchObject({ rowsRead: 0 })
@@ -206,16 +123,16 @@ describe('a topic that is not what it was', () => {
     const parts = worker()
     const random = seeded()
     for (let n = 0; n < 5; n++) log.put(0, paymentOf(random))
-    await landTopic(source, parts, OPTIONS)
+    await landTopic(source, parts, LANDING)
     for (let n = 0; n < 5; n++) log.put(0, paymentOf(random))
     log.removeBefore(0, 8n)
-    await expect(landTopic(source, parts, OPTIONS)).rejects.toMatchObject({
+    await expect(landTopic(source, parts, LANDING)).rejects.toMatchObject({
       code: 'data.offsets-gone',
       exitCode: 3,
       message: expect.stringMatching(/shop\.payments.*partition 0.*offsets 5 to 7 are gone/),
     })
     expect(await archivedRows(parts, source)).toHaveLength(5)
-    expect(await landTopic(source, parts, { ...OPTIONS, acceptLoss: true })).toMatchObject({ rows: 2, lost: 3n })
+    expect(await landTopic(source, parts, { ...LANDING, acceptLoss: true })).toMatchObject({ rows: 2, lost: 3n })
     const table = parts.store.table('archive/payments')
     expect((await table.snapshot('latest'))!.lineage).toMatchObject({ gaps: [{ partition: 0, from: 5, to: 8 }] })
     expect((await archivedRows(parts, source)).map(({ _offset }) => _offset)).toEqual([0n, 1n, 2n, 3n, 4n, 8n, 9n])
@@ -226,15 +143,15 @@ describe('a topic that is not what it was', () => {
     const { log, source, worker } = shop({}, 1)
     const parts = worker()
     for (let n = 0; n < 5; n++) log.put(0, paymentOf(seeded()))
-    await landTopic(source, parts, OPTIONS)
+    await landTopic(source, parts, LANDING)
     const { topicId } = log
     log.replace()
     log.topicId = topicId
     log.put(0, paymentOf(seeded()))
-    await expect(landTopic(source, parts, OPTIONS)).rejects.toMatchObject({ code: 'data.offsets-ahead', exitCode: 3 })
-    await landTopic(source, parts, { ...OPTIONS, acceptLoss: true })
+    await expect(landTopic(source, parts, LANDING)).rejects.toMatchObject({ code: 'data.offsets-ahead', exitCode: 3 })
+    await landTopic(source, parts, { ...LANDING, acceptLoss: true })
     log.put(0, paymentOf(seeded()))
-    expect(await landTopic(source, parts, OPTIONS)).toMatchObject({ rows: 1 })
+    expect(await landTopic(source, parts, LANDING)).toMatchObject({ rows: 1 })
     await parts.close()
   })
 
@@ -242,10 +159,10 @@ describe('a topic that is not what it was', () => {
     const { log, source, worker } = shop({}, 2)
     const parts = worker()
     for (let n = 0; n < 5; n++) log.put(0, paymentOf(seeded()))
-    await landTopic(source, parts, OPTIONS)
+    await landTopic(source, parts, LANDING)
     log.replace()
     for (let n = 0; n < 3; n++) log.put(0, paymentOf(seeded()))
-    expect(await landTopic(source, parts, OPTIONS)).toMatchObject({ rows: 3 })
+    expect(await landTopic(source, parts, LANDING)).toMatchObject({ rows: 3 })
     const rows = await archivedRows(parts, source)
     const topics = rows.map(({ _topic_id, _topic }) => `${_topic_id} ${_topic}`).sort()
     expect(topics).toEqual([...Array(5).fill('topic-1 1'), ...Array(3).fill('topic-2 2')])
@@ -258,13 +175,13 @@ describe('a topic that is not what it was', () => {
     const { log, source, worker } = shop({ start: 'latest' }, 2)
     const parts = worker()
     for (let n = 0; n < 5; n++) log.put(0, paymentOf(seeded()))
-    expect(await landTopic(source, parts, OPTIONS)).toMatchObject({ rows: 0, commits: 1 })
+    expect(await landTopic(source, parts, LANDING)).toMatchObject({ rows: 0, commits: 1 })
     log.put(0, paymentOf(seeded()))
     log.put(1, paymentOf(seeded()))
     // A partition that has come since holds nothing that was there before.
     log.addPartition()
     log.put(2, paymentOf(seeded()))
-    expect(await landTopic(source, parts, OPTIONS)).toMatchObject({ rows: 3 })
+    expect(await landTopic(source, parts, LANDING)).toMatchObject({ rows: 3 })
     await parts.close()
   })
 })
@@ -278,7 +195,7 @@ describe('refused messages', () => {
     log.put(0, paymentOf(seeded()))
     log.put(0, 'no json')
     // A limit ends the run after refused rows were published, and before anything is committed.
-    await expect(landTopic(source, parts, { ...OPTIONS, maxRejected: 0.1 })).rejects.toMatchObject({
+    await expect(landTopic(source, parts, { ...LANDING, maxRejected: 0.1 })).rejects.toMatchObject({
       code: 'data.rejected',
       values: { rowsRead: 3, rowsRejected: 2 },
     })
@@ -288,9 +205,9 @@ describe('refused messages', () => {
     const stricter = resolved(
       declared({ schema: payment.extend({ amount: z.int(), note: z.string().default('') }).refine(({ id }) => id === '') }),
     )
-    await landTopic(stricter.source, parts, OPTIONS)
+    await landTopic(stricter.source, parts, LANDING)
     expect((await refusedRows(parts, source)).map(([, row]) => row)).toEqual([0n, 1n, 2n])
-    expect(await landTopic(source, parts, OPTIONS)).toMatchObject({ commits: 0 })
+    expect(await landTopic(source, parts, LANDING)).toMatchObject({ commits: 0 })
     await parts.close()
   })
 })
@@ -300,14 +217,14 @@ describe('an archive', () => {
     const { log, set, source, worker } = shop({}, 1)
     const parts = worker()
     log.put(0, paymentOf(seeded()))
-    await landTopic(source, parts, OPTIONS)
+    await landTopic(source, parts, LANDING)
     log.put(0, paymentOf(seeded(), { note: 'x' }))
     const wider = resolved(declared({ schema: payment.extend({ note: z.string().optional() }) }))
-    await landTopic(wider.source, parts, OPTIONS)
+    await landTopic(wider.source, parts, LANDING)
     expect((await archivedRows(parts, source)).map(({ note }) => note)).toEqual([null, 'x'])
     log.put(0, paymentOf(seeded()))
     const other = resolved(declared({ schema: payment.extend({ note: z.number() }) }))
-    await expect(landTopic(other.source, parts, OPTIONS)).rejects.toMatchObject({ code: 'definition.archive', exitCode: 2 })
+    await expect(landTopic(other.source, parts, LANDING)).rejects.toMatchObject({ code: 'definition.archive', exitCode: 2 })
     expect(await parts.run(set, { until: BigInt(Date.UTC(2026, 1, 1)) * 1000n })).toMatchObject({ rowsRead: 2 })
     await parts.close()
   })
@@ -318,7 +235,7 @@ describe('an archive', () => {
     log.put(0, paymentOf(seeded(), { at: '2026-01-05T00:00:00Z' }))
     log.put(0, paymentOf(seeded(), { at: '0001-01-01T00:00:00Z' }))
     log.put(0, paymentOf(seeded(), { at: '9999-12-31T23:59:59.999Z' }))
-    await landTopic(source, parts, OPTIONS)
+    await landTopic(source, parts, LANDING)
     const { files, partitionBy } = (await parts.store.table('archive/payments').snapshot('latest'))!
     expect(partitionBy).toEqual(['event_date'])
     expect(files.map(({ path }) => join(folder, path).split('/').at(-2)).sort()).toEqual([

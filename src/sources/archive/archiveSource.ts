@@ -39,10 +39,11 @@ export function archiveSource(definition: KafkaSource, table: Table, rows: Rows)
     definition,
     room: undefined,
 
-    async pin(known, { anew = false } = {}): Promise<PinnedInputs> {
+    // What is known is known by its landings, whatever files they lay in: that cannot go unseen.
+    async pin(known): Promise<PinnedInputs> {
       const { now, parts } = await archived()
-      const recorded = anew || !now ? new Map<string, Pinned[]>() : byDate(known, now)
-      const files = now ? parts.flatMap(part => pinnedOf(definition, now, part, recorded)) : []
+      const recorded = now && byDate(known, now)
+      const files = recorded ? parts.flatMap(part => pinnedOf(definition, now, part, recorded)) : []
       return { source: definition.name, files: files.sort((a, b) => (a.hash < b.hash ? -1 : 1)) }
     },
 
@@ -172,6 +173,7 @@ function byDate(known: readonly PinnedFile[], { tableId }: Snapshot): Map<string
     const landings = parseLandings(read?.what)
     if (!read || !landings || read.tableId !== tableId) continue
     const ofDate = dates.get(read.date)
+    if (ofDate?.some(other => other.pinned.hash === pinned.hash)) continue
     if (ofDate) ofDate.push({ pinned, landings })
     else dates.set(read.date, [{ pinned, landings }])
   }
