@@ -135,7 +135,7 @@ describe('a compaction of an archive', () => {
     for (let landing = 0; landing < 2; landing++) await land(place, parts, 1)
     const remove = async (): Promise<void> => {
       const base = await archive(other)
-      const [{ path }] = base.files as [{ path: string }]
+      const { path } = base.files[0]!
       await table(other).commit({ base, operation: 'delete', add: [], remove: [path], lineage: {}, isolation: 'plan' })
     }
     const before = (await archive(parts)).files

@@ -4,14 +4,15 @@ import type { Replay } from '../run/replayRejected.ts'
 import { counted, note, number, pathText, printJson, printLine, strong } from './output.ts'
 
 /** A line for each group, and one for all of them. */
-export function printReplayJson(source: string, { groups, files, featureSets }: Replay): void {
+export function printReplayJson(source: string, { groups, files, featureSets, landed }: Replay): void {
   for (const group of groups) printJson({ source, ...group })
   const { rows, passing, marked, failing, unseen } = totalsOf(groups)
   const outcome = marked > 0 ? 'marked' : 'unchanged'
-  printJson({ source, outcome, rows, passing, marked, failing, unseen, files, featureSets })
+  const archive = landed ? { landed: { rows: landed.rows, version: landed.version ?? null } } : {}
+  printJson({ source, outcome, rows, passing, marked, failing, unseen, files, featureSets, ...archive })
 }
 
-export function printReplay(source: string, { groups, files, featureSets }: Replay): void {
+export function printReplay(source: string, { groups, files, featureSets, landed }: Replay): void {
   for (const group of groups) {
     printLine(`${strong(counted(group.rows, 'row'))}: ${group.reason}`)
     for (const line of groupLines(group)) printLine(`  ${line}`)
@@ -21,13 +22,24 @@ export function printReplay(source: string, { groups, files, featureSets }: Repl
   else if (passing === 0) note(`none of ${counted(rows, 'refused row')} passes today's schema: nothing changes`)
   else {
     const names = featureSets.map(name => `\`${name}\``).join(', ')
-    const next =
-      marked === 0
-        ? 'none had to be marked: each is marked or read already, or in a file that the next run reads in any case'
-        : `marked ${number(marked)}: the next run of ${names} reads ${counted(files.length, 'file')} again`
+    const next = [
+      ...(landed && landed.rows > 0
+        ? [`${counted(landed.rows, 'row')} landed in archive/${source}, version ${landed.version}: the next run reads them`]
+        : []),
+      ...(files.length > 0
+        ? [`marked ${number(marked)}: the next run of ${names} reads ${counted(files.length, 'file')} again`]
+        : []),
+      ...(marked === 0 ? [landed ? NONE_LANDED : NONE_MARKED] : []),
+      ...(landed?.rows === 0 && marked > 0 && files.length === 0
+        ? [`marked ${number(marked)}, of which no row was to land`]
+        : []),
+    ].join('; ')
     note(`${number(passing)} of ${counted(rows, 'refused row')} ${passes(passing)} today's schema; ${next}`)
   }
 }
+
+const NONE_MARKED = 'none had to be marked: each is marked or read already, or in a file that the next run reads in any case'
+const NONE_LANDED = 'none had to land: each has landed already'
 
 /** So many files as text; --json names all. */
 const LISTED = 5
@@ -53,6 +65,7 @@ const UNSEEN = {
   gone: 'is gone',
   changed: 'holds something else now',
   unreadable: 'cannot be read with this schema: see `quern check --sources`',
+  'not kept': 'keeps them no more, and no whole row was kept of them here',
   'no feature set': 'was refused by the key of a feature set that the project no longer has',
 } as const
 

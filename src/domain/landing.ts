@@ -62,6 +62,12 @@ export interface Landed {
 /** Where a partition's messages are named as an input, such as of refused rows: equal for all that read this very topic. */
 export const partitionInput = (topicId: string, partition: number): string => `kafka:${topicId}/${partition}`
 
+/** Undefined of what names no partition. */
+export function readPartitionInput(input: string): { input: string; topicId: string; partition: number } | undefined {
+  const [, topicId, partition] = /^kafka:([^/]+)\/(\d+)$/.exec(input) ?? []
+  return topicId === undefined ? undefined : { input, topicId, partition: Number(partition) }
+}
+
 /** The same for people. */
 export const partitionPath = (topic: string, partition: number): string => `kafka:${topic}/${partition}`
 

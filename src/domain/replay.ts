@@ -1,14 +1,14 @@
 /** What has become of refused rows: judged again by today's schema, grouped by why they had been refused. Pure. */
 
-/** Why rows of a file cannot be judged again. */
-export type Unseen = 'gone' | 'changed' | 'unreadable' | 'no feature set'
+/** Why rows of a file, or of a topic's partition, cannot be judged again. */
+export type Unseen = 'gone' | 'changed' | 'unreadable' | 'no feature set' | 'not kept'
 
 export interface ReplayedGroup {
   /** The first issue that the rows were refused for. */
   code: string
   reason: string
   rows: number
-  /** So many are accepted by now, and so many of these were marked: a version had been computed without them. */
+  /** So many are accepted by now, and so many of these were marked: a version had been computed without them, or an archive lacked them. */
   passing: number
   marked: number
   /** Why the others are refused now: the first issue, and how many rows have it. */

@@ -191,7 +191,11 @@ async function landMessages(
 }
 
 /** Local paths of the archive's files with events in a span, both ends included. */
-async function archivedBetween({ table, archive }: Ground, first: Instant, last: Instant): Promise<string[]> {
+export async function archivedBetween(
+  { table, archive }: Pick<Ground, 'table' | 'archive'>,
+  first: Instant,
+  last: Instant,
+): Promise<string[]> {
   const isNear = ({ columns }: TableFile): boolean => {
     const { min, max } = columns[A.eventTime] ?? {}
     return typeof min !== 'bigint' || typeof max !== 'bigint' || (min <= last && max >= first)

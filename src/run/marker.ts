@@ -2,6 +2,7 @@
 import type { RowBatch } from '../domain/engine.ts'
 import { TransientError } from '../domain/errors.ts'
 import type { SourceDefinition } from '../domain/source.ts'
+import { gateOf } from '../domain/source.ts'
 import type { Snapshot, Table } from '../domain/tableStore.ts'
 import type { Instant } from '../domain/time.ts'
 import type { Parts } from './parts.ts'
@@ -88,7 +89,7 @@ export class Marker {
   }
 
   #rows({ input, path, marks, seen }: MarkedFile): RowBatch {
-    const { fingerprint } = this.#source.schema
+    const { fingerprint } = gateOf(this.#source)
     const every = (value: string | bigint): (string | bigint)[] => marks.map(() => value)
     const columns = [
       ...[every(input), every(path), marks.map(({ row }) => row)],

@@ -1,12 +1,12 @@
 /**
  * The story of a replay: refused rows are judged again by today's schema, by reading their files as a run would. Rows that are
  * accepted now and that some version was computed without are marked; the next run reads their files again, in place of what it has
- * read of them. Rows that are landed in an archive would be appended to it here instead.
+ * read of them. Messages are landed instead (`replayMessages.ts`).
  */
 import { randomUUID } from 'node:crypto'
-import type { Progress } from '../domain/engine.ts'
 import { DataError } from '../domain/errors.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
+import { readPartitionInput } from '../domain/landing.ts'
 import { lineageOf } from '../domain/lineage.ts'
 import { ChangedObjectError } from '../domain/objectReader.ts'
 import { REJECTED_COLUMNS } from '../domain/rejectedRows.ts'
@@ -14,6 +14,7 @@ import type { ReplayedGroup, Unseen } from '../domain/replay.ts'
 import { ReplayedGroups } from '../domain/replay.ts'
 import type { PinnedFile } from '../domain/source.ts'
 import type { Snapshot } from '../domain/tableStore.ts'
+import type { ReplayOptions } from './judgeMessages.ts'
 import type { Mark } from './marker.ts'
 import { Marker } from './marker.ts'
 import { withRows } from './openInputs.ts'
@@ -22,32 +23,34 @@ import { recordedFiles } from './recordedInputs.ts'
 import type { Refusal, RefusedRows } from './refusedRows.ts'
 import { placesOf, refusedInputs, refusedRowsOf } from './refusedRows.ts'
 import { markKey, marksOf, replayedTable, replaysOf } from './replayedTable.ts'
+import type { ReplayLanded } from './replayMessages.ts'
+import { replayMessages } from './replayMessages.ts'
 
 export interface Replay {
   groups: ReplayedGroup[]
   /** The files that hold marked rows, and the feature sets whose next run reads them again. */
   files: string[]
   featureSets: string[]
-}
-
-interface Options {
-  onProgress: (progress: Progress) => void
-  signal: AbortSignal
+  /** Of a topic: rows of its messages that have landed now. */
+  landed?: ReplayLanded
 }
 
 /** @param sets those of the project that read the source; one at least */
-export async function replayRejected(sets: readonly FeatureSet[], parts: Parts, options: Options): Promise<Replay> {
+export async function replayRejected(sets: readonly FeatureSet[], parts: Parts, options: ReplayOptions): Promise<Replay> {
   const { source } = sets[0]!
   const table = parts.store.table(`rejected/${source.name}`)
   const snapshot = await table.snapshot('latest')
   if (!snapshot) return { groups: [], files: [], featureSets: [] }
+  const groups = new ReplayedGroups()
+  const landed =
+    source.kind === 'kafka' ? await replayMessages(source, parts, options, { stored: { table, snapshot }, groups }) : undefined
   const replayed = await replayedTable(parts.store, source.name).snapshot('latest')
   const readers = await Promise.all(sets.map(set => readerOf(set, parts)))
   const present = await filesNow(sets[0]!, parts, readers)
   const marker = new Marker(parts, source, { id: randomUUID(), startedAt: parts.now() })
-  const groups = new ReplayedGroups()
   const read = { files: new Set<string>(), featureSets: new Set<string>() }
   for (const input of await refusedInputs(parts.engine, { table, snapshot })) {
+    if (readPartitionInput(input)) continue
     const refused = await refusedRowsOf(parts.engine, { table, snapshot }, input)
     const file = fileOf(input, refused, present)
     const verdicts = await judgedAgain(sets, parts, options, { file, refused })
@@ -58,7 +61,8 @@ export async function replayRejected(sets: readonly FeatureSet[], parts: Parts, 
     for (const { set, files } of readers) if (files.some(({ hash }) => hash === input)) read.featureSets.add(set.name)
   }
   await marker.commit()
-  return { groups: groups.all(), files: [...read.files], featureSets: [...read.featureSets] }
+  const all = { groups: groups.all(), files: [...read.files], featureSets: [...read.featureSets] }
+  return landed ? { ...all, landed } : all
 }
 
 /** A feature set with the files that its latest version was computed from, and the schemas under which they were read. */
@@ -104,7 +108,7 @@ type Verdict = { code: string; reason: string } | { path: string; why: Unseen } 
 async function judgedAgain(
   sets: readonly FeatureSet[],
   parts: Parts,
-  options: Options,
+  options: ReplayOptions,
   { file, refused }: { file: PinnedFile | { path: string; why: Unseen }; refused: RefusedRows },
 ): Promise<Verdict[]> {
   const { refusals } = refused

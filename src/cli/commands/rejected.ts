@@ -3,6 +3,7 @@ import type { App } from '../../app.ts'
 import type { Value } from '../../domain/columnType.ts'
 import type { Query } from '../../domain/engine.ts'
 import { DefinitionError, EXIT } from '../../domain/errors.ts'
+import { readPartitionInput } from '../../domain/landing.ts'
 import { nearest } from '../../domain/nearest.ts'
 import { REJECTED_COLUMNS } from '../../domain/rejectedRows.ts'
 import { formatInstant, formatInstantShort } from '../../domain/time.ts'
@@ -121,6 +122,12 @@ function culprit(raw: string, path: string): string {
   }
 }
 
+/** A message by its topic, partition and offset. */
+function placeText(path: string, row: bigint): string {
+  const [, topic, partition] = /^kafka:(.*)\/(\d+)$/.exec(path) ?? []
+  return topic === undefined ? `${pathText(path)}, row ${row}` : `topic ${topic}, partition ${partition}, offset ${row}`
+}
+
 const shortened = (text: string): string => (text.length > 60 ? `${text.slice(0, 57)}...` : text)
 
 interface IssueGroup {
@@ -153,7 +160,7 @@ async function printGroups({ engine }: App, query: Query, examples: number, isAc
       const others = more.map(issue => `\n      also ${printable(`${issue.path}: ${issue.message}`)}`).join('')
       if (group.examples.length < examples) {
         const [first] = JSON.parse(String(issues)) as { path: string }[]
-        const line = `  ${pathText(String(path))}, row ${row}: ${culprit(String(raw), first!.path)}${raw}`
+        const line = `  ${placeText(String(path), row as bigint)}: ${culprit(String(raw), first!.path)}${raw}`
         group.examples.push(`${clipped(printable(line), WIDEST)}${others}`)
       }
       files.add(String(input))
@@ -172,7 +179,12 @@ async function printGroups({ engine }: App, query: Query, examples: number, isAc
   const rest = sorted.slice(MOST_REASONS)
   const more = rest.reduce((sum, [, group]) => sum + group.rows, 0)
   if (rest.length > 0) printLine(`${counted(more, 'row')} for ${counted(rest.length, 'other reason')}: --json lists all`)
-  note(
-    `${counted(all, 'row')} of ${counted(files.size, 'file content')}, as found by all runs so far; rows of text files are counted without the header`,
-  )
+  const partitions = [...files].filter(input => readPartitionInput(input)).length
+  const contents = files.size - partitions
+  const of = [
+    ...(partitions > 0 ? [counted(partitions, 'partition')] : []),
+    ...(contents > 0 || partitions === 0 ? [counted(contents, 'file content')] : []),
+  ].join(' and ')
+  const header = contents > 0 ? '; rows of text files are counted without the header' : ''
+  note(`${counted(all, 'row')} of ${of}, as found by all runs so far${header}`)
 }

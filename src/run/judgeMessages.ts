@@ -1,0 +1,220 @@
+/** Refused messages of one topic, judged again; those that pass are landed in one commit. */
+
+import type { Progress } from '../domain/engine.ts'
+import type { Message, TopicState } from '../domain/eventLog.ts'
+import { ARCHIVE_COLUMNS as A } from '../domain/kafkaSource.ts'
+import type { Landing, LandingRow } from '../domain/landing.ts'
+import { partitionPath } from '../domain/landing.ts'
+import { LANDINGS_TAG } from '../domain/landingNumbers.ts'
+import type { RejectedRow, RejectingRun, StagedRejects } from '../domain/rejectedRows.ts'
+import { REJECTED_COLUMNS } from '../domain/rejectedRows.ts'
+import type { KafkaSource } from '../domain/source.ts'
+import type { Snapshot, Table } from '../domain/tableStore.ts'
+import { archiveSchema } from './archiveSchema.ts'
+import { keptRows } from './keptRows.ts'
+import { archivedBetween } from './landBatch.ts'
+import { landingsId } from './landingPlan.ts'
+import { messagesAt } from './messagesAt.ts'
+import type { Parts } from './parts.ts'
+import type { RefusedRows, Stored } from './refusedRows.ts'
+
+export interface ReplayOptions {
+  onProgress: (progress: Progress) => void
+  signal: AbortSignal
+}
+
+export interface RefusedPartition {
+  input: string
+  partition: number
+  /** Those that landings have passed over. */
+  rows: RefusedRows
+  /** The offsets among them that no replay has marked, ascending. */
+  waiting: bigint[]
+}
+
+/** Why a message is refused now; or it is kept nowhere. */
+export type MessageVerdict = { code: string; reason: string } | 'gone'
+
+interface Ground {
+  topicId: string
+  run: RejectingRun
+  table: Table
+  /** Undefined where the topic is gone. */
+  state: TopicState | undefined
+  stored: Stored
+  refused: readonly RefusedPartition[]
+}
+
+export interface JudgedMessages {
+  /** Of those that are not accepted, by input and offset. */
+  verdicts: Map<string, MessageVerdict>
+  /** Rows that have landed now, and as which version. */
+  rows: number
+  version: number | undefined
+}
+
+/** Undefined where another landing was first. */
+export async function judgeMessages(
+  source: KafkaSource,
+  parts: Parts,
+  options: ReplayOptions,
+  ground: Ground,
+): Promise<JudgedMessages | undefined> {
+  const { table, topicId, run, refused } = ground
+  const { signal } = options
+  const before = await table.snapshot('latest')
+  const verdicts = new Map<string, MessageVerdict>()
+  const landing = await parts.engine.land({ source, topicId, run, signal })
+  try {
+    const total = refused.reduce((sum, { waiting }) => sum + waiting.length, 0)
+    let done = 0
+    let landedBefore = 0
+    for (const of of refused) {
+      const landed = await landedAmong(parts, table, before, { topicId, ...of })
+      const offsets = of.waiting.filter(offset => !landed.has(offset))
+      await judge(landing, source, parts, signal, { ...ground, ...of, offsets, verdicts })
+      done += of.waiting.length
+      landedBefore += landed.size
+      options.onProgress({ stage: 'land', unit: 'rows', done, total })
+    }
+    // Judging takes its time, and landings go on meanwhile: only what is left to do has to be undisturbed.
+    const base = await table.snapshot('latest')
+    const id = landingsId(source.name)
+    if (base?.transactions.get(id) !== before?.transactions.get(id)) {
+      let landedNow = 0
+      for (const of of refused) landedNow += (await landedAmong(parts, table, base, { topicId, ...of })).size
+      if (landedNow > landedBefore) return undefined
+    }
+    const number = (base?.transactions.get(id) ?? 0n) + 1n
+    const { files, rows, repeats, rejects } = await landing.finish({ number, at: parts.now() }, (first, last) =>
+      archivedBetween({ table, archive: base }, first, last),
+    )
+    for (const { input, row, ...issue } of await issuesOf(parts, rejects)) verdicts.set(`${input} ${row}`, issue)
+    if (rows === 0) return { verdicts, rows, version: undefined }
+    signal.throwIfAborted()
+    const schema = archiveSchema(source, base)
+    const committed = await table.commit({
+      base,
+      operation: 'replay',
+      ...(schema ? { schema } : {}),
+      add: files.map(file => ({ ...file, tags: { [LANDINGS_TAG]: String(number) } })),
+      remove: [],
+      transactions: { [id]: number },
+      lineage: {
+        runId: run.id,
+        landing: number,
+        topic: source.landing.topic,
+        topicId,
+        replay: true,
+        rows,
+        repeats,
+        schema: source.landing.schema.fingerprint,
+        versions: parts.versions,
+        code: parts.code,
+      },
+      isolation: 'append',
+    })
+    return committed.outcome === 'committed' ? { verdicts, rows, version: committed.version } : undefined
+  } finally {
+    await landing.abandon()
+  }
+}
+
+interface Due extends Ground, RefusedPartition {
+  /** To be judged. */
+  offsets: readonly bigint[]
+  verdicts: Map<string, MessageVerdict>
+}
+
+/** By the messages themselves, and by what was kept of those that are gone. */
+async function judge(
+  landing: Landing,
+  source: KafkaSource,
+  { topicOf, engine }: Parts,
+  signal: AbortSignal,
+  due: Due,
+): Promise<void> {
+  const { topicId, partition, state, input, offsets, verdicts, stored } = due
+  const { topic } = source.landing
+  const bounds = state?.partitions.find(other => other.partition === partition)
+  const kept = offsets.filter(offset => bounds && offset >= bounds.first && offset < bounds.end)
+  const left = new Set(offsets)
+  if (kept.length > 0) {
+    const { log, decoder } = topicOf(source)
+    for await (const messages of messagesAt(log, { topic, topicId, partition }, { offsets: kept, signal })) {
+      await decoder.prepare(messages, signal)
+      const rows: LandingRow[] = []
+      const refused: RejectedRow[] = []
+      for (const message of messages) {
+        left.delete(message.offset)
+        const decoded = decoder.decode(message, partition)
+        if (decoded.kind === 'row') rows.push(rowOf(message, decoded))
+        else if (decoded.kind === 'refused')
+          refused.push({
+            input,
+            path: partitionPath(topic, partition),
+            row: message.offset,
+            raw: decoded.raw,
+            issues: [decoded.issue],
+          })
+      }
+      await landing.add(partition, rows)
+      await landing.refuse(refused)
+    }
+  }
+  if (left.size === 0) return
+  const rows = await keptRows(source, engine, stored, { input, offsets: [...left] })
+  await landing.add(partition, rows)
+  for (const { offset } of rows) left.delete(offset)
+  for (const offset of left) verdicts.set(`${input} ${offset}`, 'gone')
+}
+
+const rowOf = ({ offset, timestamp }: Message, { json, retracts }: { json: Uint8Array; retracts: boolean }): LandingRow => ({
+  offset,
+  timestamp,
+  json,
+  retracts,
+})
+
+/** So many offsets are looked up at a time. */
+const LOOKED_UP = 2000
+
+/** Of some offsets those that an earlier replay has landed. */
+async function landedAmong(
+  { engine }: Parts,
+  table: Table,
+  archive: Snapshot | undefined,
+  { topicId, partition, waiting }: { topicId: string; partition: number; waiting: readonly bigint[] },
+): Promise<Set<bigint>> {
+  const found = new Set<bigint>()
+  if (!archive) return found
+  for (let from = 0; from < waiting.length; from += LOOKED_UP) {
+    const offsets = waiting.slice(from, from + LOOKED_UP)
+    const files = archive.files.filter(({ columns }) => {
+      const { min, max } = columns[A.offset] ?? {}
+      return typeof min !== 'bigint' || typeof max !== 'bigint' || (min <= offsets.at(-1)! && max >= offsets[0]!)
+    })
+    if (files.length === 0) continue
+    const where = `${A.topicId} = '${topicId}' AND ${A.partition} = ${partition} AND ${A.offset} IN (${offsets.join(', ')})`
+    const columns = archive.columns.filter(({ name }) => name === A.topicId || name === A.partition || name === A.offset)
+    const query = { paths: await table.localPaths(files), columns, select: [A.offset], where }
+    for await (const batch of engine.query(query)) for (const offset of batch.columns[0]!) found.add(BigInt(offset as bigint))
+  }
+  return found
+}
+
+async function issuesOf(
+  { engine }: Parts,
+  { files }: StagedRejects,
+): Promise<{ input: string; row: bigint; code: string; reason: string }[]> {
+  const found: { input: string; row: bigint; code: string; reason: string }[] = []
+  const paths = files.map(({ localPath }) => localPath)
+  const select = ['input', 'row', 'code', 'reason']
+  for await (const { rows, columns } of engine.query({ paths, columns: REJECTED_COLUMNS, select })) {
+    for (let at = 0; at < rows; at++) {
+      const [input, row, code, reason] = columns.map(column => column[at]!)
+      found.push({ input: String(input), row: BigInt(row as bigint), code: String(code), reason: String(reason) })
+    }
+  }
+  return found
+}
