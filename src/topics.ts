@@ -2,10 +2,9 @@
 import type { KafkaSource } from './domain/source.ts'
 import type { KafkaConfig } from './kafkaConfig.ts'
 import { messageDecoder } from './messages/decoder.ts'
-import type { Parts } from './run/parts.ts'
+import { registryProbe } from './messages/schemaRegistry.ts'
+import type { Topic } from './run/parts.ts'
 import { clientLog } from './sources/kafka/clients.ts'
-
-type Topic = ReturnType<Parts['topicOf']>
 
 export class Topics {
   readonly #config: KafkaConfig
@@ -22,6 +21,7 @@ export class Topics {
     const topic = {
       log: clientLog(landing.client, this.#config.cluster(name, landing.access)),
       decoder: messageDecoder(landing, registry),
+      registry: registry && { url: registry.url, probe: registryProbe(registry) },
     }
     this.#opened.set(name, topic)
     return topic

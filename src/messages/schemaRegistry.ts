@@ -101,6 +101,13 @@ export class SchemaRegistry {
   }
 }
 
+/** Asks for a schema as decoders do: whether there is one of this id, the registry answers. */
+export function registryProbe(settings: RegistrySettings): (signal: AbortSignal) => Promise<void> {
+  return async signal => {
+    await new SchemaRegistry(settings, { ...RETRIES, attempts: 2 }).schema(1, signal)
+  }
+}
+
 function baseOf(url: string): URL {
   const base = URL.canParse(url) ? new URL(url) : undefined
   if (!base || !/^https?:$/.test(base.protocol)) {

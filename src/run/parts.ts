@@ -7,12 +7,19 @@ import type { KafkaSource, Source } from '../domain/source.ts'
 import type { TableStore } from '../domain/tableStore.ts'
 import type { Instant } from '../domain/time.ts'
 
+/** What reads a source's topic, and makes rows of its messages. */
+export interface Topic {
+  log: EventLog
+  decoder: MessageDecoder
+  /** Undefined where no format takes one. `probe` raises what keeps it from answering. */
+  registry?: { url: string; probe: (signal: AbortSignal) => Promise<void> } | undefined
+}
+
 export interface Parts {
   store: TableStore
   engine: Engine
   sourceOf: (set: FeatureSet) => Source
-  /** What reads a source's topic, and makes rows of its messages. */
-  topicOf: (source: KafkaSource) => { log: EventLog; decoder: MessageDecoder }
+  topicOf: (source: KafkaSource) => Topic
   now: () => Instant
   /** Aborted by an interrupt. */
   signal: AbortSignal

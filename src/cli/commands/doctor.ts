@@ -3,6 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import type { App } from '../../app.ts'
 import { EXIT, QuernError, TransientError, worstExitCode } from '../../domain/errors.ts'
+import type { FeatureSet } from '../../domain/featureSet.ts'
+import type { KafkaSource } from '../../domain/source.ts'
 import { loadDefinitions } from '../../registry.ts'
 import type { CommandContext } from '../command.ts'
 import { errorText } from '../errorText.ts'
@@ -25,7 +27,15 @@ export async function doctor({ app: build, flags }: CommandContext): Promise<num
     else printLine(`${ok ? 'ok     ' : 'problem'}  ${what.padEnd(width)}  ${text}`)
   }
   const sets = await loadDefinitions(app.config.projectDir).catch(() => [])
-  const width = Math.max(...sets.map(({ source }) => `source ${source.name}`.length), 'definitions'.length)
+  const topics = uniqueTopics(sets)
+  const checks = [
+    ...sets.map(({ source }) => `source ${source.name}`),
+    ...topics.flatMap(source => [
+      `topic ${source.landing.topic}`,
+      ...(source.landing.registry ? [`registry of ${source.name}`] : []),
+    ]),
+  ]
+  const width = Math.max(...checks.map(({ length }) => length), 'definitions'.length)
   await examine('node', async () => process.versions.node)
   await examine('engine', async () => `${app.engine.name} ${await app.engine.version()}`)
   await examine('limits', async () => {
@@ -40,7 +50,36 @@ export async function doctor({ app: build, flags }: CommandContext): Promise<num
     seen.add(set.source.name)
     await examine(`source ${set.source.name}`, async () => counted((await app.sourceOf(set).pin([])).files.length, 'file'))
   }
+  for (const source of topics) {
+    await examine(`topic ${source.landing.topic}`, () => probeTopic(app, source))
+    if (source.landing.registry) await examine(`registry of ${source.name}`, () => probeRegistry(app, source))
+  }
   return worstExitCode(codes)
+}
+
+function uniqueTopics(sets: readonly FeatureSet[]): KafkaSource[] {
+  const sources = sets.flatMap(({ source }) => (source.kind === 'kafka' ? [source] : []))
+  return sources.filter(({ name }, at) => sources.findIndex(other => other.name === name) === at)
+}
+
+/** That a topic is told of does not say that it may be read. */
+async function probeTopic({ topicOf, signal }: App, source: KafkaSource): Promise<string> {
+  const { log } = topicOf(source)
+  const { topic } = source.landing
+  const { topicId, partitions } = await log.topic(topic, signal)
+  const kept = partitions.reduce((sum, { first, end }) => sum + Number(end - first), 0)
+  const filled = partitions.find(({ first, end }) => first < end)
+  const size = counted(partitions.length, 'partition')
+  if (!filled) return `${size}, empty: whether it may be read is told by the first message`
+  const range = { topic, topicId, partition: filled.partition, from: filled.end - 1n, to: filled.end }
+  for await (const _ of log.readRange(range, { batchBytes: 1, signal })) break
+  return `${size}, ${counted(kept, 'offset')}, can be read`
+}
+
+async function probeRegistry({ topicOf, signal }: App, source: KafkaSource): Promise<string> {
+  const { registry } = topicOf(source)
+  await registry?.probe(signal)
+  return `${registry?.url} answers`
 }
 
 /** Of two who write one key at the same time exactly one may win: commits rest on that. Makes no store that is not there. */

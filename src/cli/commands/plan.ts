@@ -1,13 +1,16 @@
 /** `quern plan`: what a run would do and why. */
 import type { FeatureSet } from '../../domain/featureSet.ts'
+import type { KafkaSource } from '../../domain/source.ts'
 import { formatInstant, formatInstantShort } from '../../domain/time.ts'
 import type { Preview } from '../../run/planFeatureSet.ts'
 import { planFeatureSet } from '../../run/planFeatureSet.ts'
+import type { TopicLag } from '../../run/topicLag.ts'
+import { topicLag } from '../../run/topicLag.ts'
 import type { CommandContext } from '../command.ts'
 import { eachSet, printFailure } from '../eachSet.ts'
 import { resultText } from '../expectationText.ts'
 import { untilFlag } from '../flags.ts'
-import { bytes, counted, printJson, printLine } from '../output.ts'
+import { bytes, counted, number, printJson, printLine } from '../output.ts'
 import { backfillCommand, staleText } from '../staleText.ts'
 
 export async function plan({ app: build, args, flags }: CommandContext): Promise<number> {
@@ -18,18 +21,40 @@ export async function plan({ app: build, args, flags }: CommandContext): Promise
     acceptLoss: flags.acceptLoss === true,
     signal: app.signal,
   }
+  const lags = new Map<string, Promise<TopicLag>>()
+  /** What waits in a source's topic, which several sets may read. */
+  const lagOf = async ({ source }: FeatureSet): Promise<TopicLag | undefined> => {
+    if (source.kind !== 'kafka') return undefined
+    const known = lags.get(source.name)
+    if (known) return known
+    const lag = topicLag(source, app, options)
+    lags.set(source.name, lag)
+    if (!flags.json) printLine(lagText(source, await lag))
+    return lag
+  }
   return eachSet(
     app,
     args,
     async set => {
+      const lag = await lagOf(set)
       const preview = await planFeatureSet(set, app, options)
-      if (flags.json) printJson(jsonLine(set, preview))
+      if (flags.json) printJson({ ...jsonLine(set, preview), ...(lag ? { lag } : {}) })
       else for (const line of textLines(set, preview)) printLine(line)
     },
     async failure => {
       if (flags.json) await printFailure(failure)
     },
   )
+}
+
+function lagText({ name, landing }: KafkaSource, { messages, lost, partitions }: TopicLag): string {
+  const behind = partitions.filter(({ from, to }) => from < to).length
+  const waits =
+    messages === 0
+      ? 'all has landed'
+      : `${counted(messages, 'message')} in ${counted(behind, 'partition')} ${messages === 1 ? 'waits' : 'wait'}, and a run lands them first`
+  const gone = lost === 0 ? '' : `; ${number(lost)} offsets are gone unread`
+  return `${name}: topic ${landing.topic}: ${waits}${gone}`
 }
 
 function jsonLine({ name }: FeatureSet, { outcome, reason, read, cutoffs, stale, expectations }: Preview): object {
