@@ -164,8 +164,8 @@ describe('feature sets over a compacted archive', () => {
     })
     await parts.run(set, { until: until(4), full: true })
     expect(await parts.rows(set)).toEqual(rows)
-    const other = resolved({ ...declared(), name: 'again' }).set
-    await parts.run(other, { until: until(4) })
+    const other = resolved(declared({}, 'payments', 'again')).set
+    expect(await parts.run(other, { until: until(4) })).toMatchObject({ outcome: 'committed', rowsRead: 5 })
     expect((await parts.rows(other)).map(({ values }) => values)).toEqual(rows.map(({ values }) => values))
     await parts.close()
   })
@@ -189,6 +189,37 @@ describe('feature sets over a compacted archive', () => {
     const rows = await parts.rows(set)
     await parts.run(set, { until: until(3), full: true })
     expect(await parts.rows(set)).toEqual(rows)
+    await parts.close()
+  })
+
+  it('read rows once that another program has spread over files, each with some of every landing', async () => {
+    const place = shop({}, 1)
+    const parts = place.worker()
+    const { set } = place
+    for (const days of [
+      [1, 1],
+      [1, 1, 1],
+    ])
+      await land(place, parts, ...days)
+    await parts.run(set, { until: until(3) })
+    for (const days of [[1, 1], [2]]) await land(place, parts, ...days)
+    const base = await archive(parts)
+    const ofDate = base.files.filter(({ partition }) => partition.event_date === '2026-01-01')
+    const columns = base.columns.filter(({ name }) => name !== 'event_date')
+    const paths = await table(parts).localPaths(ofDate)
+    const add = [0, 1].map(async rest => ({
+      ...(await parts.engine.stageQuery({ paths, columns, where: `_offset % 2 = ${rest}` })),
+      partition: { event_date: '2026-01-01' },
+    }))
+    const remove = ofDate.map(({ path }) => path)
+    const change = { operation: 'spread', dataChange: false, lineage: {}, isolation: 'plan' as const }
+    await table(parts).commit({ base, add: await Promise.all(add), remove, ...change })
+    expect(await parts.run(set, { until: until(3) })).toMatchObject({ outcome: 'committed', rowsRead: 3 })
+    expect(await parts.run(set, { until: until(3) })).toMatchObject({ outcome: 'unchanged' })
+    const rows = await parts.rows(set)
+    const other = resolved(declared({}, 'payments', 'again')).set
+    expect(await parts.run(other, { until: until(3) })).toMatchObject({ rowsRead: 8 })
+    expect((await parts.rows(other)).map(({ values }) => values)).toEqual(rows.map(({ values }) => values))
     await parts.close()
   })
 

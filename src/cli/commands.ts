@@ -135,7 +135,7 @@ export const COMMANDS: CommandRow[] = [
   {
     name: 'compact',
     args: '<name>',
-    summary: 'write the same rows into fewer files',
+    summary: "write the same rows into fewer files: a feature set's, or a source's archive",
     flags: [],
     load: async () => (await import('./commands/compact.ts')).compact,
   },
@@ -156,7 +156,7 @@ export const COMMANDS: CommandRow[] = [
     summary: 'refused rows and their reasons',
     flags: [
       ['--limit <n>', 'so many rows; as text, so many of each reason'],
-      ['--replay', "judge them again by today's schema; the next run reads the files of those that pass"],
+      ['--replay', "judge them again by today's schema: files of those that pass are read again, messages that pass land"],
     ],
     load: async () => (await import('./commands/rejected.ts')).rejected,
   },

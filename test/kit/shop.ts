@@ -16,9 +16,9 @@ import { unreliableStore } from './unreliableStore.ts'
 
 export const payment = z.object({ id: z.string(), customer: z.string(), at: z.iso.datetime(), amount: z.int().nonnegative() })
 
-export const declared = (more: object = {}, name = 'payments') =>
+export const declared = (more: object = {}, name = 'payments', set = 'spend') =>
   defineFeatureSet({
-    name: 'spend',
+    name: set,
     source: kafka({ name, topic: 'shop.payments', schema: payment, eventTime: 'at', ...more }),
     entity: ['customer'],
     every: '1d',
