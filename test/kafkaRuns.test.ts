@@ -163,7 +163,7 @@ describe.skipIf('missing' in found)('runs over topics', () => {
       [9n, expect.stringMatching(/invalid_type|not_integer/)],
     ])
     const shown = await place.quern(['rejected', 'payments'])
-    expect(shown.stdout).toContain(`kafka:${topic}/1`)
+    expect(shown.stdout).toContain(`topic ${topic}, partition 1, offset 3`)
     const limited = await place.quern(['run', '--max-rejected', '1%'])
     expect(limited.code).toBe(0)
     await topics.produce(topic, 0, [{ value: 'no json' }, { value: payment('f') }])

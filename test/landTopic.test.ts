@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { landTopic } from '../src/run/landTopic.ts'
-import { archivedRows, refusedRows } from './kit/archives.ts'
+import { archivedRows, plainDecoder, refusedRows } from './kit/archives.ts'
 import { resolved } from './kit/kafkaSets.ts'
+import type { MemoryLog } from './kit/memoryLog.ts'
 import { seeded } from './kit/random.ts'
 import { cases } from './kit/scratch.ts'
 import { declared, type Expected, expectAll, LANDING, payment, paymentOf, produce, shop } from './kit/shop.ts'
@@ -70,13 +71,13 @@ describe('what another run lands', () => {
       const state = await log.topic()
       if (asked++ === 0) {
         log.put(0, paymentOf(seeded()))
-        await landTopic(source, other, OPTIONS)
+        await landTopic(source, other, LANDING)
       }
       return state
     }
     const late = { topic, readRange: log.readRange.bind(log), close: log.close }
     const topicOf = () => ({ log: late, decoder: plainDecoder })
-    expect(await landTopic(source, { ...parts, topicOf }, OPTIONS)).toMatchObject({ commits: 0 })
+    expect(await landTopic(source, { ...parts, topicOf }, LANDING)).toMatchObject({ commits: 0 })
     expect((await archivedRows(parts, source)).map(({ _offset }) => _offset)).toEqual([0n, 1n])
     for (const one of [parts, other]) await one.close()
   })

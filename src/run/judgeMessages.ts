@@ -13,7 +13,7 @@ import type { Snapshot, Table } from '../domain/tableStore.ts'
 import { archiveSchema } from './archiveSchema.ts'
 import { keptRows } from './keptRows.ts'
 import { archivedBetween } from './landBatch.ts'
-import { landingsId } from './landingPlan.ts'
+import { landingsId, topicNumber, topicNumberId } from './landingPlan.ts'
 import { messagesAt } from './messagesAt.ts'
 import type { Parts } from './parts.ts'
 import type { RefusedRows, Stored } from './refusedRows.ts'
@@ -64,7 +64,8 @@ export async function judgeMessages(
   const { signal } = options
   const before = await table.snapshot('latest')
   const verdicts = new Map<string, MessageVerdict>()
-  const landing = await parts.engine.land({ source, topicId, run, signal })
+  const ofTopic = topicNumber(source.name, topicId, before)
+  const landing = await parts.engine.land({ source, topicId, topicNumber: Number(ofTopic), run, signal })
   try {
     const total = refused.reduce((sum, { waiting }) => sum + waiting.length, 0)
     let done = 0
@@ -99,7 +100,7 @@ export async function judgeMessages(
       ...(schema ? { schema } : {}),
       add: files.map(file => ({ ...file, tags: { [LANDINGS_TAG]: String(number) } })),
       remove: [],
-      transactions: { [id]: number },
+      transactions: { [id]: number, [topicNumberId(source.name, topicId)]: ofTopic },
       lineage: {
         runId: run.id,
         landing: number,
