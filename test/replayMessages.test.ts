@@ -119,6 +119,8 @@ describe('refused messages', () => {
     expect(await replay(parts, lenient().set)).toMatchObject({ landed: { rows: 1 } })
     expect(await places(parts, place)).toEqual([0, 1, 3].map(offset => `topic-1/0 ${offset}`))
     expect(await landTopic(place.source, parts, LANDING)).toMatchObject({ rows: 4 })
+    const ofTopics = (await archivedRows(parts, place.source)).map(({ _topic_id, _topic }) => `${_topic_id} ${_topic}`)
+    expect(new Set(ofTopics)).toEqual(new Set(['topic-1 1', 'topic-2 2']))
     await parts.close()
   })
 
