@@ -1,4 +1,5 @@
 /** Rows of messages to staged files of an archive. */
+import { existsSync, readdirSync } from 'node:fs'
 import { afterAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { ARCHIVE_COLUMNS as A } from '../src/domain/kafkaSource.ts'
@@ -11,7 +12,8 @@ import { duckdbEngine } from '../src/engine/duckdb/duckdbEngine.ts'
 import { readSchema } from '../src/validation/readSchema.ts'
 import { scratch } from './kit/scratch.ts'
 
-const engine = duckdbEngine({ memory: 2 ** 29, threads: 2, scratchDir: scratch('engine') })
+const SCRATCH = scratch('engine')
+const engine = duckdbEngine({ memory: 2 ** 29, threads: 2, scratchDir: SCRATCH })
 afterAll(() => engine.close())
 
 const order = z.object({
@@ -186,6 +188,17 @@ describe('a landing', () => {
       [expect.any(String), expect.any(String), 3n, expect.any(String), 'no_row_key'],
     ])
     await landing.abandon()
+  })
+
+  it('leaves nothing behind where it is given up, before its end or after', async () => {
+    const [first, second] = [await begin(), await begin()]
+    for (const landing of [first, second]) await landing.add(0, [row(1, orderOf('a', '2026-01-01T00:00:00Z')), row(2, 'no json')])
+    await first.abandon()
+    const { files, rejects } = await second.finish(MARK, async () => [])
+    const paths = [...files, ...rejects.files].map(({ localPath }) => localPath)
+    expect(paths.map(path => existsSync(path))).toEqual([true, true])
+    await second.abandon()
+    expect(readdirSync(SCRATCH).filter(name => /landing|archive|rejects|lines/.test(name))).toEqual([])
   })
 
   it('of no rows stages nothing', async () => {

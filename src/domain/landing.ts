@@ -40,7 +40,7 @@ export interface Landing {
   /** @param archived files of the archive that hold rows whose events lie between two instants, both included */
   finish(as: LandingMark, archived: (first: Instant, last: Instant) => Promise<readonly string[]>): Promise<Landed>
 
-  /** Removes what was written; does nothing after `finish`. */
+  /** Removes what was written and has not become part of a table. */
   abandon(): Promise<void>
 }
 

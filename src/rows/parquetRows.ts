@@ -55,6 +55,11 @@ export class ParquetRows<B extends Record<string, ColumnBuilder>> {
     return this.#written
   }
 
+  /** Without an end: the file cannot be read. */
+  close(): Promise<void> {
+    return this.#parquet.close()
+  }
+
   async #write(): Promise<void> {
     const builders = Object.values(this.builders)
     const { rows } = builders[0]!

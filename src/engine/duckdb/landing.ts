@@ -34,6 +34,8 @@ export class DuckDBLanding implements Landing {
   readonly #places = { partition: new Int32Column(), offset: new Int64Column(), retracts: new BooleanColumn() }
   readonly #path: string
   #parquet: ParquetFile | undefined
+  /** Until they are part of a table. */
+  readonly #staged: string[] = []
   #lines: Buffer = Buffer.allocUnsafe(2 ** 16)
 
   /** @param connection this landing's own: it is closed with it */
@@ -140,6 +142,7 @@ export class DuckDBLanding implements Landing {
   async finish(as: LandingMark, archived: Parameters<Landing['finish']>[1]): Promise<Landed> {
     await this.#flush()
     const rejects = await this.#stage.finish()
+    this.#staged.push(...rejects.files.map(({ localPath }) => localPath))
     if (!this.#parquet) return { files: [], rows: 0, repeats: 0, rejects }
     await this.#parquet.finish()
     const { source, topicId, topicNumber, signal } = this.#request
@@ -153,12 +156,14 @@ export class DuckDBLanding implements Landing {
       scratchDir: this.#scratchDir,
       signal,
     })
+    this.#staged.push(...staged.files.map(({ localPath }) => localPath))
     return { ...staged, rejects }
   }
 
   async abandon(): Promise<void> {
     await this.#parquet?.close().catch(() => undefined)
-    await rm(this.#path, { force: true })
+    await this.#stage.abandon()
+    for (const path of [this.#path, ...this.#staged]) await rm(path, { force: true })
     this.#connection.closeSync()
   }
 }

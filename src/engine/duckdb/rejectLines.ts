@@ -37,6 +37,12 @@ export class RejectLines {
     return this.#rows.flush()
   }
 
+  /** Removes them, unread. */
+  async abandon(): Promise<void> {
+    await this.#rows.close()
+    await rm(this.#rows.path, { force: true })
+  }
+
   /** Hands a SELECT of all rows to `use`, and forgets them. */
   async finish(use: (sql: string) => Promise<void>): Promise<void> {
     const { path } = this.#rows

@@ -127,6 +127,12 @@ export class RejectStage {
     }
   }
 
+  /** Removes what is held. */
+  async abandon(): Promise<void> {
+    await this.#lines?.abandon()
+    this.#lines = undefined
+  }
+
   /** Writes all that is held, and forgets the issues. */
   async #flush(): Promise<void> {
     const lines = this.#lines
