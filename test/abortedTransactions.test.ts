@@ -1,15 +1,14 @@
 /** Which messages count: generated logs of many producers against a model, and those of a real broker. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Message } from '../src/domain/eventLog.ts'
 import { type AbortedTransaction, countingBatches } from '../src/sources/kafka/abortedTransactions.ts'
 import { directLog } from '../src/sources/kafka/clients.ts'
 import { messagesOf as messagesOfBatch, recordBatches } from '../src/sources/kafka/recordBatches.ts'
-import { type Broker, kafkaPrograms, startBroker } from './kit/kafkaBroker.ts'
 import { type Random, seeded } from './kit/random.ts'
 import { messagesOf, never, plain, rangeOf, textOf } from './kit/readLog.ts'
 import { encodedBatch, marker } from './kit/recordEncoder.ts'
 import { cases } from './kit/scratch.ts'
-import { type Topics, topicsAt } from './kit/topics.ts'
+import { describeWithBroker, sharedBroker } from './kit/sharedBroker.ts'
 
 interface Stored {
   first: bigint
@@ -176,26 +175,14 @@ describe('record batches', () => {
   })
 })
 
-const found = await kafkaPrograms()
-if ('missing' in found) console.warn(found.missing)
-
-describe.skipIf('missing' in found)('transactions of a real broker', () => {
-  let broker: Broker
-  let topics: Topics
-  beforeAll(async () => {
-    broker = await startBroker()
-    topics = topicsAt(broker.bootstrap)
-  })
-  afterAll(async () => {
-    await topics.close()
-    await broker.stop()
-  })
+describeWithBroker('transactions of a real broker', () => {
+  const shared = sharedBroker()
 
   it('give exactly the committed messages, in ranges of any size', async () => {
     const random = seeded()
-    const topic = await topics.make({ partitions: 2 })
+    const topic = await shared.topics.make({ partitions: 2 })
     const producers = Array.from({ length: 4 }, () => ({
-      producer: topics.transactions(),
+      producer: shared.topics.transactions(),
       open: undefined as string[][] | undefined,
     }))
     const committed: string[][] = [[], []]
@@ -206,7 +193,7 @@ describe.skipIf('missing' in found)('transactions of a real broker', () => {
       const batch = values.map(value => ({ value }))
       const one = random.pick(producers)
       if (random.chance(0.15)) {
-        await topics.produce(topic, partition, batch)
+        await shared.topics.produce(topic, partition, batch)
         committed[partition]!.push(...values)
       } else if (one.open === undefined) {
         await one.producer.begin()
@@ -222,9 +209,9 @@ describe.skipIf('missing' in found)('transactions of a real broker', () => {
       }
     }
     for (const { producer, open } of producers) if (open?.flat().length) await producer.abort()
-    await topics.settled(topic)
+    await shared.topics.settled(topic)
 
-    const log = directLog({ brokers: [broker.bootstrap], tls: undefined, sasl: undefined })
+    const log = directLog({ brokers: [shared.broker.bootstrap], tls: undefined, sasl: undefined })
     for (const partition of [0, 1]) {
       const whole = (await messagesOf(log, topic, partition)).map(plain)
       const order = (value: string): number => Number(value.slice('message '.length))

@@ -1,7 +1,7 @@
 /** Logs of events, of a real broker, over each client's connections. */
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { countingBatches } from '../src/sources/kafka/abortedTransactions.ts'
 import { directLog, kafkajsLog, platformaticLog } from '../src/sources/kafka/clients.ts'
 import { directClient } from '../src/sources/kafka/directLine.ts'
@@ -10,46 +10,33 @@ import { recordBatches, messagesOf as storedMessages } from '../src/sources/kafk
 import { fetchAnswer, fetchRequest } from '../src/sources/kafka/requests.ts'
 import { describeEventLog } from './conformance/eventLog.ts'
 import { program, REPOSITORY } from './kit/cli.ts'
-import { type Broker, kafkaPrograms, startBroker } from './kit/kafkaBroker.ts'
 import { never, textOf, valuesOf } from './kit/readLog.ts'
-import { type Topics, topicsAt } from './kit/topics.ts'
+import { describeWithBroker, sharedBroker } from './kit/sharedBroker.ts'
 
-const found = await kafkaPrograms()
-if ('missing' in found) console.warn(found.missing)
-
-describe.skipIf('missing' in found)('a broker', () => {
-  let broker: Broker
-  let topics: Topics
-  beforeAll(async () => {
-    broker = await startBroker()
-    topics = topicsAt(broker.bootstrap)
-  })
-  afterAll(async () => {
-    await topics.close()
-    await broker.stop()
-  })
-  const settings = () => ({ brokers: [broker.bootstrap], tls: undefined, sasl: undefined })
+describeWithBroker('a broker', () => {
+  const shared = sharedBroker()
+  const settings = () => ({ brokers: [shared.broker.bootstrap], tls: undefined, sasl: undefined })
 
   describeEventLog(
     'direct',
     () => directLog(settings()),
-    () => topics,
+    () => shared.topics,
   )
   describeEventLog(
     '@platformatic/kafka',
     () => platformaticLog(settings()),
-    () => topics,
+    () => shared.topics,
   )
   describeEventLog(
     'kafkajs',
     () => kafkajsLog(settings()),
-    () => topics,
+    () => shared.topics,
   )
 
   it('tells what is damaged where it is stored', async () => {
-    const topic = await topics.make()
-    for (const value of ['first', 'second', 'third']) await topics.produce(topic, 0, [{ value }])
-    const file = join(broker.folder, `${topic}-0`, `${'0'.repeat(20)}.log`)
+    const topic = await shared.topics.make()
+    for (const value of ['first', 'second', 'third']) await shared.topics.produce(topic, 0, [{ value }])
+    const file = join(shared.broker.folder, `${topic}-0`, `${'0'.repeat(20)}.log`)
     const at = readFileSync(file).indexOf('second')
     const opened = openSync(file, 'r+')
     writeSync(opened, 'spoilt', at)
@@ -65,15 +52,15 @@ describe.skipIf('missing' in found)('a broker', () => {
   })
 
   it('reads by the requests of brokers before Kafka 3.1, whose topics go by their names', async () => {
-    const topic = await topics.make()
-    const producer = topics.transactions()
+    const topic = await shared.topics.make()
+    const producer = shared.topics.transactions()
     await producer.begin()
     await producer.send(topic, 0, [{ value: 'no' }])
     await producer.abort()
-    await topics.produce(topic, 0, [{ value: 'yes' }], 'gzip')
-    await topics.settled(topic)
+    await shared.topics.produce(topic, 0, [{ value: 'yes' }], 'gzip')
+    await shared.topics.settled(topic)
     const open = await directClient(settings(), PATIENCE)
-    const [host, port] = broker.bootstrap.split(':') as [string, string]
+    const [host, port] = shared.broker.bootstrap.split(':') as [string, string]
     const line = await open({ host, port: Number(port) }, () => {}, never)
     const question = { topic, topicId: 'unknown', partition: 0, epoch: -1, offset: 0n, bytes: 1 << 20, wait: 500 }
     const request = fetchRequest(question, new Map([[1, { oldest: 4, newest: 12 }]]))
@@ -87,11 +74,11 @@ describe.skipIf('missing' in found)('a broker', () => {
   })
 
   it.each(['directLog', 'platformaticLog', 'kafkajsLog'])('lets the process end by itself: %s', async name => {
-    const topic = await topics.make()
-    await topics.produce(topic, 0, [{ value: 'a' }, { value: 'b' }])
+    const topic = await shared.topics.make()
+    await shared.topics.produce(topic, 0, [{ value: 'a' }, { value: 'b' }])
     const code = `
       const logs = await import('./src/sources/kafka/clients.ts')
-      const log = logs[${JSON.stringify(name)}]({ brokers: [${JSON.stringify(broker.bootstrap)}] })
+      const log = logs[${JSON.stringify(name)}]({ brokers: [${JSON.stringify(shared.broker.bootstrap)}] })
       const signal = new AbortController().signal
       const { topicId, partitions: [{ first: from, end: to }] } = await log.topic(${JSON.stringify(topic)}, signal)
       const range = { topic: ${JSON.stringify(topic)}, topicId, partition: 0, from, to }

@@ -1,16 +1,12 @@
 /** What is done with a topic and its archive beside landing, by the program over a real broker. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { documents } from './kit/cli.ts'
-import { type Broker, kafkaPrograms, startBroker } from './kit/kafkaBroker.ts'
 import { writeFiles } from './kit/project.ts'
 import { localRegistry } from './kit/schemaRegistry.ts'
+import { describeWithBroker, sharedBroker } from './kit/sharedBroker.ts'
 import { type TopicProject, topicProject } from './kit/topicProject.ts'
-import { type Topics, topicsAt } from './kit/topics.ts'
-
-const found = await kafkaPrograms()
-if ('missing' in found) console.warn(found.missing)
 
 const payment = (id: string, more: object = {}): string =>
   JSON.stringify({ id, customer: 'c1', at: '2026-01-05T10:00:00Z', amount: 5, ...more })
@@ -18,19 +14,10 @@ const payment = (id: string, more: object = {}): string =>
 /** Nobody listens there. */
 const NOBODY = { env: { KAFKA_BROKERS: '127.0.0.1:1' } }
 
-describe.skipIf('missing' in found)('a topic and its archive', () => {
-  let broker: Broker
-  let topics: Topics
-  beforeAll(async () => {
-    broker = await startBroker({ secure: true })
-    topics = topicsAt(broker.bootstrap)
-  })
-  afterAll(async () => {
-    await topics.close()
-    await broker.stop()
-  })
+describeWithBroker('a topic and its archive', () => {
+  const shared = sharedBroker({ secure: true })
   const projectOf = (topic: string, more: object = {}): TopicProject =>
-    topicProject({ brokers: broker.bootstrap, topic, ...more })
+    topicProject({ brokers: shared.broker.bootstrap, topic, ...more })
   const said = async ({ quern }: TopicProject, ...args: string[]): Promise<string> => {
     const { code, stdout, stderr } = await quern(args)
     expect(code, stderr).toBe(0)
@@ -38,12 +25,12 @@ describe.skipIf('missing' in found)('a topic and its archive', () => {
   }
 
   it('are planned, compacted and cleaned up, and what was refused lands once it passes', async () => {
-    const topic = await topics.make({ partitions: 2 })
+    const topic = await shared.topics.make({ partitions: 2 })
     const place = projectOf(topic)
     const { quern, cwd } = place
     // They wait for a cluster that may come yet.
     const alone = Promise.all([quern(['plan', '--json'], NOBODY), quern(['doctor', '--json'], NOBODY)])
-    await topics.produce(
+    await shared.topics.produce(
       topic,
       1,
       [payment('a'), payment('b', { amount: -7 }), 'no json'].map(value => ({ value })),
@@ -66,7 +53,7 @@ describe.skipIf('missing' in found)('a topic and its archive', () => {
       },
     ])
     await said(place, 'run')
-    await topics.produce(topic, 0, [{ value: payment('c') }])
+    await shared.topics.produce(topic, 0, [{ value: payment('c') }])
     await said(place, 'run')
     expect(await said(place, 'plan')).toContain(`payments: topic ${topic}: all has landed\nspend: unchanged`)
     const listed = await said(place, 'rejected', 'payments')
@@ -109,8 +96,8 @@ describe.skipIf('missing' in found)('a topic and its archive', () => {
     expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('Did you mean `payments`?') })
 
     // Gone before they were read: told as a run would tell it.
-    await topics.produce(topic, 0, [{ value: payment('d') }, { value: payment('e') }])
-    await topics.deleteRecords(topic, 0, 2n)
+    await shared.topics.produce(topic, 0, [{ value: payment('d') }, { value: payment('e') }])
+    await shared.topics.deleteRecords(topic, 0, 2n)
     expect(await quern(['plan'])).toMatchObject({
       code: 3,
       stderr: expect.stringMatching(/offsets 1 to 1 are gone.*offsets-gone/s),
@@ -130,10 +117,10 @@ describe.skipIf('missing' in found)('a topic and its archive', () => {
   })
 
   it('are examined by doctor: the topic, the right to read it, and the registry', async () => {
-    const topic = await topics.make({ partitions: 2 })
+    const topic = await shared.topics.make({ partitions: 2 })
     const registry = await localRegistry()
     const source = `format: 'avro', registry: { url: '${registry.url}' },`
-    const { authority, ports, user } = broker.security
+    const { authority, ports, user } = shared.broker.security
     const place = projectOf(topic, { source, files: { 'ca.pem': authority.cert } })
     const examined = async (env: Record<string, string> = {}) => {
       const outcome = await place.quern(['doctor', '--json'], { env })
@@ -145,7 +132,7 @@ describe.skipIf('missing' in found)('a topic and its archive', () => {
       'true 2 partitions, empty: whether it may be read is told by the first message',
       `true ${registry.url} answers`,
     ])
-    await topics.produce(topic, 1, [{ value: payment('a') }, { value: payment('b') }])
+    await shared.topics.produce(topic, 1, [{ value: payment('a') }, { value: payment('b') }])
     registry.fail({ kind: 'status', status: 403 })
     expect(await examined()).toEqual([2, 'true 2 partitions, 2 offsets, can be read', expect.stringMatching(/^false .*\(403\)/)])
     registry.heal()
@@ -155,13 +142,13 @@ describe.skipIf('missing' in found)('a topic and its archive', () => {
       KAFKA_SASL_USERNAME: user.username,
       KAFKA_SASL_PASSWORD: user.password,
     }
-    await topics.allow('User:quern', topic, ['DESCRIBE'])
+    await shared.topics.allow('User:quern', topic, ['DESCRIBE'])
     expect(await examined(login)).toEqual([
       2,
       expect.stringMatching(/^false .*may not be read by `User:quern`/s),
       expect.stringMatching(/^true/),
     ])
-    await topics.allow('User:quern', topic, ['READ'])
+    await shared.topics.allow('User:quern', topic, ['READ'])
     expect(await examined(login)).toEqual([0, 'true 2 partitions, 2 offsets, can be read', expect.stringMatching(/^true/)])
     await registry.close()
     expect(await examined(login)).toEqual([

@@ -1,41 +1,28 @@
 /** Runs of the program over a real broker's topics: each message once, whatever it holds and whoever dies. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { documents } from './kit/cli.ts'
-import { type Broker, kafkaPrograms, startBroker } from './kit/kafkaBroker.ts'
 import type { Course } from './kit/killing.ts'
 import { killed, measured } from './kit/killing.ts'
 import { seeded } from './kit/random.ts'
 import { framed, localRegistry } from './kit/schemaRegistry.ts'
 import { cases } from './kit/scratch.ts'
+import { describeWithBroker, sharedBroker } from './kit/sharedBroker.ts'
 import { type TopicProject, topicProject } from './kit/topicProject.ts'
-import { type Topics, topicsAt } from './kit/topics.ts'
-
-const found = await kafkaPrograms()
-if ('missing' in found) console.warn(found.missing)
 
 const payment = (id: string, more: object = {}): string =>
   JSON.stringify({ id, customer: 'c1', at: '2026-01-05T10:00:00Z', amount: 5, ...more })
 
-describe.skipIf('missing' in found)('runs over topics', () => {
-  let broker: Broker
-  let topics: Topics
-  beforeAll(async () => {
-    broker = await startBroker()
-    topics = topicsAt(broker.bootstrap)
-  })
-  afterAll(async () => {
-    await topics.close()
-    await broker.stop()
-  })
+describeWithBroker('runs over topics', () => {
+  const shared = sharedBroker()
   const projectOf = (topic: string, more: object = {}): TopicProject =>
-    topicProject({ brokers: broker.bootstrap, topic, ...more })
+    topicProject({ brokers: shared.broker.bootstrap, topic, ...more })
   const rowsOf = async ({ quern }: TopicProject, name = 'spend'): Promise<Record<string, unknown>[]> =>
     documents(await quern(['read', name, '--format', 'json']))
 
   it('land what is new, compute from it, and want no broker for what has landed', async () => {
-    const topic = await topics.make({ partitions: 2 })
-    await topics.produce(topic, 0, [{ value: payment('a') }, { value: payment('b', { amount: 7 }) }], 'zstd')
-    await topics.produce(topic, 1, [{ value: payment('c', { customer: 'c2' }) }])
+    const topic = await shared.topics.make({ partitions: 2 })
+    await shared.topics.produce(topic, 0, [{ value: payment('a') }, { value: payment('b', { amount: 7 }) }], 'zstd')
+    await shared.topics.produce(topic, 1, [{ value: payment('c', { customer: 'c2' }) }])
     const place = projectOf(topic)
     const first = await place.quern(['run', '--json'])
     expect(first.code, first.stderr).toBe(0)
@@ -53,7 +40,7 @@ describe.skipIf('missing' in found)('runs over topics', () => {
     expect(again).toMatchObject([{ outcome: 'unchanged', rowsRead: 0, landed: { commits: 0, version: 0 } }])
 
     // Late, and of another partition: only what it touches is another.
-    await topics.produce(topic, 0, [{ value: payment('d', { amount: 1 }) }])
+    await shared.topics.produce(topic, 0, [{ value: payment('d', { amount: 1 }) }])
     expect(documents(await place.quern(['run', '--json']))).toMatchObject([
       { outcome: 'committed', rowsRead: 1, rowsWritten: 1, landed: { rows: 1 } },
     ])
@@ -67,9 +54,9 @@ describe.skipIf('missing' in found)('runs over topics', () => {
 
   it('that are killed at any instant, over transactions that commit and abort, land every committed message once', async () => {
     const random = seeded()
-    const topic = await topics.make({ partitions: 3 })
+    const topic = await shared.topics.make({ partitions: 3 })
     const place = projectOf(topic)
-    const producers = [topics.transactions(), topics.transactions()]
+    const producers = [shared.topics.transactions(), shared.topics.transactions()]
     const expected: string[] = []
     const refused: string[] = []
     let made = 0
@@ -126,7 +113,7 @@ describe.skipIf('missing' in found)('runs over topics', () => {
   })
 
   it('keep what no row can be made of, with topic, partition and offset, and land the rest', async () => {
-    const topic = await topics.make({ partitions: 2, configs: { 'max.message.bytes': '20000000' } })
+    const topic = await shared.topics.make({ partitions: 2, configs: { 'max.message.bytes': '20000000' } })
     const huge = payment('huge', { note: 'x'.repeat(10_000_000) })
     const values: (string | Buffer | null)[] = [
       payment('a'),
@@ -142,7 +129,7 @@ describe.skipIf('missing' in found)('runs over topics', () => {
       payment('d\nof two lines'),
       `{\n  "id": "e",\r\n  "customer": "c1", "at": "2026-01-05T10:00:00Z", "amount": 1 }\n`,
     ]
-    for (const value of values) await topics.produce(topic, 1, [{ value, timestamp: 253_402_300_799_999n }])
+    for (const value of values) await shared.topics.produce(topic, 1, [{ value, timestamp: 253_402_300_799_999n }])
     const place = projectOf(topic)
     const outcome = await place.quern(['run', '--until', '2026-01-10T00:00:00Z', '--json'])
     expect(outcome.code, outcome.stderr).toBe(0)
@@ -166,7 +153,7 @@ describe.skipIf('missing' in found)('runs over topics', () => {
     expect(shown.stdout).toContain(`topic ${topic}, partition 1, offset 3`)
     const limited = await place.quern(['run', '--max-rejected', '1%'])
     expect(limited.code).toBe(0)
-    await topics.produce(topic, 0, [{ value: 'no json' }, { value: payment('f') }])
+    await shared.topics.produce(topic, 0, [{ value: 'no json' }, { value: payment('f') }])
     const refused = await place.quern(['run', '--max-rejected', '1%'])
     expect(refused.code).toBe(3)
     expect(refused.stderr).toMatch(/`payments`: 1 of 2 rows \(50%\) were rejected; the limit is 1%\. Nothing was committed/)
@@ -183,9 +170,9 @@ describe.skipIf('missing' in found)('runs over topics', () => {
     const id = registry.register('payments-value', JSON.stringify(type.schema()))
     const bytes = (of: string): Buffer =>
       framed(id, type.toBuffer({ id: of, customer: 'c1', at: '2026-01-05T10:00:00Z', amount: 3 }))
-    const topic = await topics.make()
+    const topic = await shared.topics.make()
     const place = projectOf(topic, { source: `format: 'avro', registry: '${registry.url}'` })
-    await topics.produce(topic, 0, [
+    await shared.topics.produce(topic, 0, [
       { value: bytes('a') },
       { value: payment('json') },
       { value: framed(id + 99, bytes('x').subarray(5)) },
@@ -206,7 +193,7 @@ describe.skipIf('missing' in found)('runs over topics', () => {
   })
 
   it('follow the changes of a database: rows, corrections, and rows that are taken back', async () => {
-    const topic = await topics.make()
+    const topic = await shared.topics.make()
     type Row = { id: string }
     const change = (op: string, before: Row | null, after: Row | null, at: number) => ({
       key: JSON.stringify({ id: (after ?? before)!.id }),
@@ -214,7 +201,7 @@ describe.skipIf('missing' in found)('runs over topics', () => {
     })
     const row = (id: string, amount: number) => ({ id, customer: 'c1', at: '2026-01-05T10:00:00Z', amount })
     const place = projectOf(topic, { source: "envelope: 'debezium', key: 'json', rowKey: ['id']" })
-    await topics.produce(topic, 0, [
+    await shared.topics.produce(topic, 0, [
       change('r', null, row('a', 1), 1),
       change('c', null, row('b', 10), 2),
       change('c', null, row('c', 100), 3),
@@ -226,13 +213,13 @@ describe.skipIf('missing' in found)('runs over topics', () => {
       return (await rowsOf(place))[0]!
     }
     expect(await run()).toMatchObject({ n_1d: 3, amount_1d: 112 })
-    await topics.produce(topic, 0, [
+    await shared.topics.produce(topic, 0, [
       change('d', { id: 'b' }, null, 5),
       { key: JSON.stringify({ id: 'b' }), value: null },
       change('u', row('c', 100), row('c', 200), 6),
     ])
     expect(await run()).toMatchObject({ n_1d: 2, amount_1d: 202 })
-    await topics.produce(topic, 0, [change('c', null, row('b', 20), 7)])
+    await shared.topics.produce(topic, 0, [change('c', null, row('b', 20), 7)])
     expect(await run()).toMatchObject({ n_1d: 3, amount_1d: 222 })
     expect(await place.refused()).toEqual([])
     expect(documents(await place.quern(['verify', 'spend', '--json']))).toMatchObject([{ outcome: 'equal' }])
