@@ -270,7 +270,7 @@ describe('an end that is asked for', () => {
     await parts.close()
   })
 
-  it('finishes the commit that is under way, and begins none', async () => {
+  it('finishes the commit that is under way, begins none, and computes nothing of half of a backlog', async () => {
     const shop = new Shop()
     shop.log.perBatch = 5
     const payments = declared('payments')
@@ -286,7 +286,8 @@ describe('an end that is asked for', () => {
     const batch = { time: 0n, messages: 10 }
     expect(await shop.follow([payments], parts, { batch, watchers: [{ ...watcher, landed }] })).toEqual([])
     expect(shop.of('landed').map(({ batch }) => batch.rows)).toEqual([10, 10])
-    expect(shop.of('computed')).toMatchObject([{ run: { result: { outcome: 'committed', rowsRead: 20 } } }])
+    // What has not landed yet would come late for what is published now.
+    expect(shop.of('computed')).toEqual([])
     await parts.close()
   })
 

@@ -37,7 +37,11 @@ for (const [signal, code] of [
 process.stdout.on('error', error => {
   // Whoever read our output has enough of it. What has begun to change something goes on without a reader.
   if (codeOf(error) === 'EPIPE' && shows) process.exit(EXIT.done)
-  if (codeOf(error) === 'EPIPE') return
+  if (codeOf(error) === 'EPIPE') {
+    // What never ends by itself would go on for nobody.
+    ending?.abort()
+    return
+  }
   note(`stdout cannot be written (${codeOf(error)})`)
   if (shows) process.exit(EXIT.tryAgain)
 })

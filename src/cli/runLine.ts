@@ -14,9 +14,13 @@ export function runJson(set: FeatureSet, result: RunResult, seconds: number, lan
     ...rest,
     cutoffs: { from: instantOrNull(cutoffs?.first), to: instantOrNull(cutoffs?.last), count: cutoffs?.count ?? 0 },
     through: instantOrNull(through),
-    ...(landed ? { landed: { ...landed, lost: Number(landed.lost), version: landed.version ?? null } } : {}),
+    ...(landed ? { landed: landedJson(landed) } : {}),
     seconds,
   }
+}
+
+function landedJson({ isWhole: _, lost, version, ...counts }: LandResult): object {
+  return { ...counts, lost: Number(lost), version: version ?? null }
 }
 
 type LandedCounts = Pick<LandResult, 'rows' | 'rejected' | 'repeats' | 'passed' | 'lost' | 'version'>
@@ -25,12 +29,16 @@ type LandedCounts = Pick<LandResult, 'rows' | 'rejected' | 'repeats' | 'passed' 
 export function landText({ name, landing }: KafkaSource, result: LandedCounts, seconds: number): string {
   const parts = [
     `${counted(result.rows, 'row')} of topic ${landing.topic} landed in archive/${name}, version ${result.version}`,
-    ...(result.rejected > 0 ? [`${number(result.rejected)} rejected (\`quern rejected ${name}\`)`] : []),
+    ...(result.rejected > 0 ? [`${number(result.rejected)} (${shareOf(result)}) rejected (\`quern rejected ${name}\`)`] : []),
     ...(result.repeats > 0 ? [`${counted(result.repeats, 'repeat')} left out`] : []),
     ...(result.passed > 0 ? [`${counted(result.passed, 'tombstone')} passed over`] : []),
     ...(result.lost > 0n ? [`${number(Number(result.lost))} offsets were gone unread`] : []),
   ]
   return `${name}: ${parts.join(', ')}, ${seconds.toFixed(1)} s`
+}
+
+function shareOf({ rows, rejected, repeats }: LandedCounts): string {
+  return `${Number(((100 * rejected) / (rows + rejected + repeats)).toPrecision(2))}%`
 }
 
 export function runText(set: FeatureSet, result: RunResult, seconds: number): string {

@@ -3,8 +3,12 @@ import type { ColumnStatistics, TableColumn } from '../domain/tableStore.ts'
 import { floorDiv, formatInstant, parseInstant } from '../domain/time.ts'
 import { parse, stringify } from './exactJson.ts'
 
-/** Statistics are for the first columns only: in a wide table they would outgrow the data. */
+/**
+ * Statistics are for the first columns only: in a wide table they would outgrow the data. An archive's own columns come last, and are what
+ * its files are told apart by.
+ */
 const COLUMNS = 32
+const isTold = ({ name }: TableColumn, at: number): boolean => at < COLUMNS || name.startsWith('_')
 const TEXT_LENGTH = 32
 
 type Bound = ColumnStatistics['min']
@@ -14,7 +18,7 @@ export function statsText(rows: number, columns: readonly TableColumn[], statist
   const minValues: Record<string, JsonBound> = {}
   const maxValues: Record<string, JsonBound> = {}
   const nullCount: Record<string, number> = {}
-  for (const { name, type } of columns.slice(0, COLUMNS)) {
+  for (const { name, type } of columns.filter(isTold)) {
     const known = statistics[name]
     if (!known) continue
     nullCount[name] = known.nullCount

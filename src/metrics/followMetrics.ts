@@ -1,4 +1,4 @@
-/** How following goes, as Prometheus reads it: the only place that knows its client. docs/kafka.md says what each metric means. */
+/** How following goes, as Prometheus reads it: the only place that knows its client. docs/kafka-follow.md says what each metric means. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { QuernError } from '../domain/errors.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
@@ -56,6 +56,9 @@ export class FollowMetrics implements FollowWatcher {
     'code',
   ])
 
+  /** Of each source, as last seen. */
+  readonly #partitions = new Map<string, number[]>()
+
   constructor() {
     // Milliseconds. Ten, its default, would take more time than following an idle topic does.
     collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 100 })
@@ -70,6 +73,15 @@ export class FollowMetrics implements FollowWatcher {
   }
 
   looked({ name: source }: KafkaSource, { seconds, partitions }: Lag): void {
+    // Rates are of samples that are there before something happens.
+    if (!this.#partitions.has(source)) {
+      for (const counter of [this.#rows, this.#rejected, this.#repeats, this.#commits]) counter.inc({ source }, 0)
+      this.#failures.inc({ name: source, code: 'transient.kafka' }, 0)
+    }
+    const known = this.#partitions.get(source) ?? []
+    this.#partitions.set(source, [...partitions.keys()])
+    // A topic that was made anew may have fewer.
+    for (const partition of known) if (!partitions.has(partition)) this.#lag.remove({ source, partition })
     for (const [partition, messages] of partitions) this.#lag.set({ source, partition }, messages)
     if (seconds === undefined) this.#lagSeconds.remove({ source })
     else this.#lagSeconds.set({ source }, seconds)

@@ -165,7 +165,10 @@ class Follower {
     return this.#inTurn(() => this.#round())
   }
 
-  /** Answers what has failed. Where the landing does, nothing is computed: what has not landed yet would come late. */
+  /**
+   * Answers what has failed. Where the landing does, or an end was asked for before all has landed, nothing is computed: what has not
+   * landed yet would come late.
+   */
   async #round(): Promise<FollowFailure[]> {
     // As of then: what was written before has landed when it is computed.
     const until = this.#parts.now()
@@ -178,13 +181,17 @@ class Follower {
         return [{ name, error: error as Error }]
       }
     }
-    const failures = await tried(this.#source.name, () => this.#land())
-    if (failures.length > 0) return failures
+    let isWhole = false
+    const failures = await tried(this.#source.name, async () => {
+      isWhole = await this.#land()
+    })
+    if (!isWhole) return failures
     for (const set of this.#sets) failures.push(...(await tried(set.name, () => this.#compute(set, until))))
     return failures
   }
 
-  async #land(): Promise<void> {
+  /** Answers whether all that was there has landed. */
+  async #land(): Promise<boolean> {
     const { signal, now } = this.#parts
     const { acceptLoss, maxRejected, batch, ending } = this.#options
     const begun = now()
@@ -211,6 +218,7 @@ class Follower {
     // Without a commit of its own, others have landed what there was.
     if (result.commits === 0) this.#backlog.landedAll()
     this.#emptySince = begun
+    return result.isWhole
   }
 
   async #compute(set: FeatureSet, until: Instant): Promise<void> {

@@ -47,6 +47,8 @@ export interface LandResult {
   passed: number
   /** Offsets that were gone unread, which was accepted. */
   lost: bigint
+  /** All that the topic held when the landing began has landed; false where an end was asked for before. */
+  isWhole: boolean
   /** The archive's latest version; undefined where there is none. */
   version: number | undefined
 }

@@ -21,14 +21,15 @@ export async function landTopic(source: KafkaSource, parts: Parts, options: Land
   let archive = await table.snapshot('latest')
   const first = await log.topic(name, options.signal)
   const ends = new Map(first.partitions.map(({ partition, end }) => [partition, end]))
-  const result: LandResult = { commits: 0, rows: 0, rejected: 0, repeats: 0, passed: 0, lost: 0n, version: undefined }
+  const counts = { commits: 0, rows: 0, rejected: 0, repeats: 0, passed: 0, lost: 0n }
+  const result: LandResult = { ...counts, isWhole: false, version: undefined }
   let topic = first
   for (let failed = 0; failed < ATTEMPTS; ) {
     result.version = archive?.version
     const plans = planLanding(source, topic, { archive, ends, acceptLoss: options.acceptLoss })
     // Where reading begins at the end, that is to be remembered.
     const begins = source.landing.start === 'latest' && !archive
-    if (!plans.some(isDue) && !begins) return result
+    if (!plans.some(isDue) && !begins) return { ...result, isWhole: true }
     const done = await landBatch(source, parts, { table, archive, topic, plans }, options)
     if (done) {
       result.commits++
@@ -36,7 +37,7 @@ export async function landTopic(source: KafkaSource, parts: Parts, options: Land
       result.lost += done.lost
       result.version = done.version
       await options.onCommit?.(done)
-      if (done.isLast || options.ending?.aborted) return result
+      if (done.isLast || options.ending?.aborted) return { ...result, isWhole: done.isLast }
     } else {
       parts.trace(`${source.name}: another run was first`)
       await new Promise(resolve => setTimeout(resolve, Math.random() * 50 * ++failed))

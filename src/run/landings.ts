@@ -1,8 +1,16 @@
 /** Landings of one command: a source lands once, however many feature sets read it. */
+import { QuernError } from '../domain/errors.ts'
 import type { KafkaSource } from '../domain/source.ts'
 import type { LandOptions, LandResult } from './landBatch.ts'
 import { landTopic } from './landTopic.ts'
 import type { Parts } from './parts.ts'
+
+/** Several sources may have failed. */
+function ofSource({ name }: KafkaSource, error: unknown): unknown {
+  if (error instanceof QuernError && !error.message.includes(`\`${name}\``))
+    error.message = `source \`${name}\`: ${error.message}`
+  return error
+}
 
 export class Landings {
   readonly #parts: Parts
@@ -16,7 +24,9 @@ export class Landings {
   async land(source: KafkaSource, options: LandOptions): Promise<{ result: LandResult; isNew: boolean }> {
     const known = this.#bySource.get(source.name)
     if (known) return { result: await known, isNew: false }
-    const landing = landTopic(source, this.#parts, options)
+    const landing = landTopic(source, this.#parts, options).catch(error => {
+      throw ofSource(source, error)
+    })
     this.#bySource.set(source.name, landing)
     return { result: await landing, isNew: true }
   }

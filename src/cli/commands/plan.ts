@@ -37,7 +37,7 @@ export async function plan({ app: build, args, flags }: CommandContext): Promise
     args,
     async set => {
       const lag = await lagOf(set)
-      const preview = await planFeatureSet(set, app, options)
+      const preview = afterLanding(await planFeatureSet(set, app, options), lag)
       if (flags.json) printJson({ ...jsonLine(set, preview), ...(lag ? { lag } : {}) })
       else for (const line of textLines(set, preview)) printLine(line)
     },
@@ -45,6 +45,13 @@ export async function plan({ app: build, args, flags }: CommandContext): Promise
       if (flags.json) await printFailure(failure)
     },
   )
+}
+
+/** What waits in the topic lands before anything is computed: what that will be is known then. */
+function afterLanding(preview: Preview, lag: TopicLag | undefined): Preview {
+  if (!lag || lag.messages === 0) return preview
+  const reason = `${counted(lag.messages, 'message')} to land first; of what has landed: ${preview.reason}`
+  return { ...preview, outcome: 'run', reason, read: { ...preview.read, rows: null }, cutoffs: undefined }
 }
 
 function lagText({ name, landing }: KafkaSource, { messages, lost, partitions }: TopicLag): string {

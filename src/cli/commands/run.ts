@@ -33,6 +33,9 @@ export async function run(context: CommandContext): Promise<number> {
     const options = { acceptLoss: flags.acceptLoss === true, maxRejected: limits.maxRejected, signal: app.signal }
     const { result, isNew } = await landings.land(source, { ...options, onProgress: progress.show }).finally(progress.clear)
     if (isNew && result.commits > 0) note(landText(source, result, seconds()))
+    else if (isNew && !flags.json) note(`${source.name}: nothing new in topic ${source.landing.topic}`)
+    // The rest of the time is the feature set's.
+    startedAt = app.now()
     return result
   }
   return eachSet(
