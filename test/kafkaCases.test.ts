@@ -105,7 +105,7 @@ describe('a case over a topic', () => {
       },
       {
         schema: 'ms: z.int()',
-        source: "rowKey: ['id'], tombstones: 'retract', eventTime: { column: 'ms', unit: 'ms' },",
+        source: "rowKey: ['id'], tombstones: 'retract', message: { key: 'id' }, eventTime: { column: 'ms', unit: 'ms' },",
         object: '((shape: any) => z.object({ ...shape, at: z.any().optional() }))',
       },
     )
@@ -121,7 +121,11 @@ describe('a case over a topic', () => {
           expect: [{ account: 'ada', cutoff: '2026-01-02T00:00:00Z', n_2d: 1 }, { account: 'ada', cutoff: '2026-01-03T00:00:00Z', n_2d: 2 }]`,
         'taken back too late': `rows: [row, { retracts: { id: 'a' }, ${late} }], ${AT}, expect: [{ account: 'ada', n_2d: 1 }]`,
       },
-      { set: "late: 'asKnown',", source: "rowKey: ['id'], tombstones: 'retract',", features: "n: count().over('2d')" },
+      {
+        set: "late: 'asKnown',",
+        source: "rowKey: ['id'], tombstones: 'retract', message: { key: 'id' },",
+        features: "n: count().over('2d')",
+      },
     )
     expect(differences).toEqual([[], [], []])
   })
@@ -132,7 +136,9 @@ describe('a case over a topic', () => {
       'with a column that is none': `rows: [{ retracts: { id: 'a', acount: 'ada' } }], ${AT}, expect: []`,
       'at no instant': `rows: [{ row, landedAt: 'soon' }], ${AT}, expect: []`,
     }
-    expect((await outcomes(cases, { source: "rowKey: ['id'], tombstones: 'retract'," })).differences).toMatchObject([
+    expect(
+      (await outcomes(cases, { source: "rowKey: ['id'], tombstones: 'retract', message: { key: 'id' }," })).differences,
+    ).toMatchObject([
       [{ message: 'has no `id`', hint: 'Rows are taken back by their row key: id.' }],
       [{ message: 'there is no column `acount`' }],
       [{ message: 'landedAt is `soon`, no instant' }],

@@ -36,6 +36,7 @@ describe('a topic that is declared', () => {
     const source = sourceOf({
       ...{ key: 'json', rowKey: ['id'], knownTime: undefined, zone: 'Europe/Berlin', envelope: 'debezium', client: 'kafkajs' },
       ...{ message: { offset: 'offset', headers: 'headers' }, dedupe: { by: 'id', within: '7d' }, start: 'latest' },
+      maxRejected: 0.01,
       ...{ brokers: ['kafka-1:9092', '[::1]:9093'], tls: true, registry: 'http://registry:8081' },
       sasl: { mechanism: 'plain', username: 'reader', password: { env: 'PASSWORD' } },
     })
@@ -47,7 +48,12 @@ describe('a topic that is declared', () => {
     })
     expect({ ...landing, schema: undefined }).toEqual({
       ...{ topic: 'shop.payments', schema: undefined, eventTime: { column: 'at' }, zone: 'Europe/Berlin', start: 'latest' },
-      ...{ format: { value: 'json', key: 'json', envelope: 'debezium' }, tombstones: 'ignore', client: 'kafkajs' },
+      ...{
+        format: { value: 'json', key: 'json', envelope: 'debezium' },
+        tombstones: 'ignore',
+        client: 'kafkajs',
+        maxRejected: 0.01,
+      },
       ...{ parts: { offset: 'offset', headers: 'headers' }, dedupe: { by: ['id'], within: 7n * 86_400_000_000n } },
       registry: { url: 'http://registry:8081' },
       access: {
@@ -74,11 +80,11 @@ describe('a topic that is declared', () => {
     expect(sourceOf()).toMatchObject({
       landing: {
         ...{ format: { value: 'json', key: 'string', envelope: undefined }, access: {}, parts: {}, tombstones: 'reject' },
-        ...{ start: 'earliest', client: 'platformatic' },
+        ...{ start: 'earliest', client: 'platformatic', maxRejected: 1 },
       },
     })
     expect(sourceOf()).not.toHaveProperty('retracts')
-    expect(sourceOf({ tombstones: 'retract', rowKey: ['id'] }).retracts).toBe('_retracts')
+    expect(sourceOf({ tombstones: 'retract', rowKey: ['id'], message: { key: 'id' } }).retracts).toBe('_retracts')
     expect(sourceOf({ registry: true }).landing.registry).toEqual({ url: { env: 'SCHEMA_REGISTRY_URL' } })
   })
 
@@ -143,6 +149,12 @@ describe('refuses', () => {
       { tombstones: 'retract', rowKey: ['id', 'amount'] },
       /^tombstones: .*`id`, `amount`.* \| .*key: 'json'/,
     ],
+    [
+      'a key of text that fills no column of the row key',
+      { tombstones: 'retract', rowKey: ['id'] },
+      /^tombstones: .*says nothing of `id`.* \| .*message: \{ key: 'id' \}/,
+    ],
+    ['a share that is none', { maxRejected: 2 }, /^maxRejected: `2` is no share/],
     [
       'change events in text',
       { envelope: 'debezium', rowKey: ['id'], format: 'string', schema: text },

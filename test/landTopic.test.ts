@@ -230,6 +230,16 @@ describe('an archive', () => {
     await parts.close()
   })
 
+  it('tells the files of a wide schema apart by the time of their events', async () => {
+    const wide = Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`c${at}`, z.int().default(at)]))
+    const { log, set, source, worker } = shop({ schema: z.object({ ...wide, ...payment.shape }) }, 1)
+    const parts = worker()
+    for (let day = 1; day <= 5; day++) log.put(0, paymentOf(seeded(), { at: `2026-01-0${day}T00:00:00Z` }))
+    await landTopic(source, parts, LANDING)
+    expect(await parts.run(set, { until: BigInt(Date.UTC(2026, 0, 4)) * 1000n })).toMatchObject({ rowsRead: 3 })
+    await parts.close()
+  })
+
   it('lies in folders of dates', async () => {
     const { log, source, folder, worker } = shop({}, 1)
     const parts = worker()

@@ -44,6 +44,7 @@ const SOURCE: KafkaSource = (() => {
       access: {},
       parts: {},
       tombstones: 'reject',
+      maxRejected: 1,
       start: 'earliest',
       client: 'platformatic',
     },

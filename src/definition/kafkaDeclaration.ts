@@ -47,9 +47,11 @@ export interface KafkaOptions<S extends RowObject> {
   tombstones?: 'reject' | 'ignore' | 'retract'
   /** A row with the same values as one that has landed, whose event is at most so far from its own, does not land again. */
   dedupe?: { by: ColumnName<NoInfer<S>> | readonly ColumnName<NoInfer<S>>[]; within: DurationText }
+  /** The share of what a landing reads, 0 to 1, that may be rejected: above it nothing lands. Default 1, since what is rejected is kept. */
+  maxRejected?: number
   /** Where to begin with a partition that was never read. Default 'earliest'. */
   start?: 'earliest' | 'latest'
-  /** The client library. Default 'platformatic'; 'kafkajs' reads no compression but gzip. */
+  /** The library that makes the connections over which messages come. Both come with quern. Default 'platformatic'. */
   client?: 'platformatic' | 'kafkajs'
 }
 

@@ -15,7 +15,7 @@ import type { RowObject } from './rowTypes.ts'
 
 export const KAFKA_OPTIONS = [
   ...['name', 'topic', 'schema', 'eventTime', 'format', 'key', 'envelope', 'registry', 'brokers', 'tls', 'sasl', 'message'],
-  ...['rowKey', 'knownTime', 'zone', 'tombstones', 'dedupe', 'start', 'client'],
+  ...['rowKey', 'knownTime', 'zone', 'tombstones', 'dedupe', 'maxRejected', 'start', 'client'],
 ]
 
 const FORMATS = ['json', 'avro', 'protobuf', 'string'] as const
@@ -55,7 +55,10 @@ export function resolveKafka(options: KafkaOptions<RowObject>, projectDir: strin
   const parts = resolveParts(options.message, schema, format.key, fault)
   if (format.value === 'string' && format.envelope === undefined) checkText(schema, parts, fault)
   const retracts = format.envelope !== undefined || tombstones === 'retract'
-  checkRetractions({ retracts, tombstones, rowKey, key: format.key }, fault)
+  checkRetractions({ retracts, tombstones, rowKey, key: format.key, keyColumn: parts.key }, fault)
+  const maxRejected = options.maxRejected ?? 1
+  if (!(typeof maxRejected === 'number' && maxRejected >= 0 && maxRejected <= 1))
+    fault('maxRejected', `\`${shown(maxRejected)}\` is no share`, 'Give a number from 0 to 1, such as 0.01.')
   const dedupe = resolveDedupe(options.dedupe, schema, fault)
   const landing: KafkaLanding = {
     topic: options.topic,
@@ -67,6 +70,7 @@ export function resolveKafka(options: KafkaOptions<RowObject>, projectDir: strin
     ...(registry === undefined ? {} : { registry }),
     parts,
     tombstones,
+    maxRejected,
     start,
     ...(dedupe === undefined ? {} : { dedupe }),
     client,
@@ -168,7 +172,13 @@ function checkRetractions(
     tombstones,
     rowKey = [],
     key,
-  }: Pick<KafkaLanding, 'tombstones'> & { retracts: boolean; rowKey: string[] | undefined; key: PayloadFormat },
+    keyColumn,
+  }: Pick<KafkaLanding, 'tombstones'> & {
+    retracts: boolean
+    rowKey: string[] | undefined
+    key: PayloadFormat
+    keyColumn: string | undefined
+  },
   fault: Report,
 ): void {
   const why = tombstones === 'retract' ? "tombstones: 'retract'" : 'a change event'
@@ -179,6 +189,12 @@ function checkRetractions(
       'tombstones',
       `a key that is text cannot tell \`${rowKey.join('`, `')}\` apart`,
       "Name one column in `rowKey`, or say how keys are written, such as key: 'json'.",
+    )
+  else if (tombstones === 'retract' && key === 'string' && keyColumn !== rowKey[0])
+    fault(
+      'tombstones',
+      `a key that is text says nothing of \`${rowKey[0]}\`: no message without a value could take a row back`,
+      `Fill the column from the key: message: { key: '${rowKey[0]}' }. Or say how keys are written: key: 'json' for objects that have it.`,
     )
 }
 

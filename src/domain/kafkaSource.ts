@@ -95,6 +95,8 @@ export interface KafkaLanding {
   parts: Partial<Record<MessagePart, string>>
   /** Of a message without a value: refused, passed over, or a retraction of the rows that have its key. */
   tombstones: 'reject' | 'ignore' | 'retract'
+  /** The share of what a landing reads that may be refused; above it nothing lands. */
+  maxRejected: number
   /** Where to begin with partitions that no landing has read. */
   start: 'earliest' | 'latest'
   /** A row is a repeat, and does not land, where one with equal values of `by` has landed whose event is at most `within` away. */

@@ -24,7 +24,7 @@ import { readTopic } from './readTopic.ts'
 
 export interface LandOptions {
   acceptLoss: boolean
-  /** The share of what a commit reads that may be refused. Default: all, since nothing of it is lost. */
+  /** The share of what a commit reads that may be refused. Default: as the source says. */
   maxRejected: number | undefined
   /** How much is read for one commit, about. */
   most?: { messages: number; bytes?: number }
@@ -104,7 +104,7 @@ export async function landBatch(
       ranges,
     })
     if (!published) return undefined
-    const limit = options.maxRejected ?? 1
+    const limit = options.maxRejected ?? source.landing.maxRejected
     if (exceeds(counts, limit)) throw tooManyRejected({ name: source.name, source }, counts, limit, landed.rejects.commonest)
     options.signal.throwIfAborted()
     const version = await commit(source, parts, { ...ground, landed, number, runId: run.id, ranges, counts, schema })

@@ -41,7 +41,13 @@ export function unreliableStore(store: ObjectStore, mishapOf: (call: Call) => Mi
     const mishap = mishapOf({ writes: true, key })
     if (mishap === undefined) return request()
     await pause()
-    if (mishap === 'tardy') tardy.push(pause().then(request))
+    // Nobody hears what becomes of it: a local file may be gone by then.
+    if (mishap === 'tardy')
+      tardy.push(
+        pause()
+          .then(request)
+          .catch(() => {}),
+      )
     if (mishap === 'refused' || mishap === 'tardy') throw noAnswer(key)
     const answer = await request()
     await pause()

@@ -167,7 +167,8 @@ async function printGroups({ engine }: App, query: Query, examples: number, isAc
       all++
     }
   }
-  const sorted = [...groups].sort((a, b) => b[1].rows - a[1].rows)
+  // What is mended comes last.
+  const sorted = [...groups].sort(([, a], [, b]) => b.rows - b.replayed - (a.rows - a.replayed) || b.rows - a.rows)
   for (const [reason, group] of sorted.slice(0, MOST_REASONS)) {
     const found = formatInstantShort((group.last / 1_000_000n) * 1_000_000n)
     const replayed = group.replayed > 0 ? `; ${number(group.replayed)} accepted by a replay since` : ''
@@ -186,5 +187,7 @@ async function printGroups({ engine }: App, query: Query, examples: number, isAc
     ...(contents > 0 || partitions === 0 ? [counted(contents, 'file content')] : []),
   ].join(' and ')
   const header = contents > 0 ? '; rows of text files are counted without the header' : ''
-  note(`${counted(all, 'row')} of ${of}, as found by all runs so far${header}`)
+  const accepted = sorted.reduce((sum, [, { replayed }]) => sum + replayed, 0)
+  const open = accepted === 0 ? '' : `: ${number(all - accepted)} still open, ${number(accepted)} accepted by replays`
+  note(`${counted(all, 'row')} of ${of}, as found by all runs so far${open}${header}`)
 }
