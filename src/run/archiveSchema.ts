@@ -14,7 +14,9 @@ export function archiveSchema(source: KafkaSource, archive: Snapshot | undefined
   const other = wanted.find(({ name, type }) => known.has(name) && typeName(known.get(name)!.type) !== typeName(type))
   if (other) throw otherType(source, known.get(other.name)!, other)
   const added = wanted.filter(({ name }) => !known.has(name))
-  return added.length === 0 ? undefined : { columns: [...archive.columns, ...added] }
+  if (added.length === 0) return undefined
+  const { description } = archive
+  return { columns: [...archive.columns, ...added], ...(description === undefined ? {} : { description }) }
 }
 
 function otherType({ name }: KafkaSource, { name: column, type }: TableColumn, wanted: TableColumn): DefinitionError {

@@ -17,7 +17,7 @@ import type { Fresh } from './readFresh.ts'
 import { recordInputs } from './recordedInputs.ts'
 import { recordSchema } from './schemaRecord.ts'
 import type { Ground } from './survey.ts'
-import { joinBatches, keepTiles } from './tiles.ts'
+import { joinBatches, keepTiles, withLandedJoined } from './tiles.ts'
 
 export interface RunRecord {
   id: string
@@ -34,7 +34,7 @@ export async function commitPlan(
   const { table, basis, latest, content } = ground
   const { result } = computed
   for (const { id, tiles } of computed.staged) await keepTiles(table, id, tiles)
-  const batches = await joinBatches(computed.batches, set, { engine: parts.engine, table })
+  const batches = await joinBatches(computed.batches.map(withLandedJoined), set, { engine: parts.engine, table })
   const lineage: Lineage = {
     runId: run.id,
     reason: plan.reason,

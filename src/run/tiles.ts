@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import type { Batch } from '../domain/batch.ts'
 import type { Engine, StagedTiles, TileSet } from '../domain/engine.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
+import { joinLanded } from '../domain/landedPins.ts'
 import type { PinnedFile } from '../domain/source.ts'
 import { identityOf } from '../domain/source.ts'
 import type { Table } from '../domain/tableStore.ts'
@@ -49,6 +50,9 @@ export async function keepTiles(table: Table, id: string, { parts, rows }: Stage
 /** So many batches of a like size are joined into one. */
 const JOINED = 8
 
+/** As they are to be recorded: landings of one date that were read together are one input. */
+export const withLandedJoined = (batch: Batch): Batch => ({ ...batch, files: joinLanded(batch.files) })
+
 /**
  * Batches of like size together, so that their number grows with the logarithm of the number of runs, and what a run has to open and
  * to record stays small. Only batches that count everywhere and have tiles (or need none) are joined.
@@ -66,9 +70,11 @@ export async function joinBatches(
   }
   const group = [...levels.values()].find(({ length }) => length >= JOINED)
   if (!group) return [...batches]
-  const files = group.flatMap(batch => batch.files)
+  const files = joinLanded(group.flatMap(batch => batch.files))
   const rest = batches.filter(batch => !group.includes(batch))
-  if (set.source.rowKey) return [...rest, { files, tiles: undefined, weight: files.length, except: [] }]
+  // Joined landings are fewer, and weigh what they weighed.
+  const weight = group.reduce((sum, batch) => sum + batch.weight, 0)
+  if (set.source.rowKey) return [...rest, { files, tiles: undefined, weight, except: [] }]
   const sets = await Promise.all(group.map(({ tiles }) => openTiles(table, tiles)))
   if (sets.includes(undefined)) return [...batches]
   const merged = await engine.mergeTiles(
