@@ -165,6 +165,45 @@ describe('rows of one row key', () => {
   })
 })
 
+describe('rows whose known times are those of landings', () => {
+  const landed = (set: FeatureSet): FeatureSet => ({ ...set, source: { ...set.source, landed: true } })
+  const newer = row('11:00:00', [0, 9], { amount: 50n })
+  /** Refused at first, and landed behind what came after it. */
+  const replayed = row('11:00:00', [0, 4], { amount: 1n, known: instant('12:30:00') })
+  const fifty = ['12:00', '13:00', '14:00'].map(time => `${time} n=1 last=50 lastRow=50`)
+
+  it.each(['restate', 'asKnown'] as const)('leave the last by position, %s', async late => {
+    const set = landed(ordersHourly({ late }))
+    for (const rows of [[newer], [newer, replayed], [replayed, newer]])
+      expect(await computed(set, rows)).toEqual([...fifty, '15:00 n=0 last=null lastRow=null'])
+    expect(await computed(set, [newer], [replayed])).toEqual(await computed(set, [newer]))
+  })
+
+  it('count from when they are known, until any that comes after them is', async () => {
+    const at = (time: string): Row => ({ known: instant(time) })
+    // Known in another order than that of the log: the second never counts.
+    const rows = [
+      row('11:00:00', [0, 1], { amount: 1n, ...at('11:10:00') }),
+      row('11:00:00', [0, 2], { amount: 2n, ...at('13:10:00') }),
+      row('11:00:00', [0, 3], { amount: 3n, ...at('12:10:00') }),
+    ]
+    const expected = ['12:00 n=1 last=1 lastRow=1', '13:00 n=1 last=3 lastRow=3', '14:00 n=1 last=3 lastRow=3']
+    const set = landed(ordersHourly({ late: 'asKnown' }))
+    expect((await computed(set, rows)).slice(0, 3)).toEqual(expected)
+    expect((await computed(set, rows.toReversed())).slice(0, 3)).toEqual(expected)
+  })
+
+  it('are not taken back by what comes before them, however late it lands', async () => {
+    for (const late of ['restate', 'asKnown'] as const)
+      expect(await computed(landed(ordersHourly({ late })), [newer, back('10:00:00', [0, 4], at1230)])).toContain(fifty[1])
+  })
+  const at1230 = { known: instant('12:30:00') }
+
+  it('of one event time are in the order of their positions', async () => {
+    expect(await computed(landed(addedUp({ late: 'asKnown' })), [newer, replayed])).toContain('13:00 n=2 last=50 lastRow=50')
+  })
+})
+
 describe('a retraction', () => {
   const rows = [row('09:00:00', [0, 1], { amount: 5n }), back('11:00:00', [0, 2])]
 

@@ -101,7 +101,7 @@ export function resolveFeatureSet(
 /** A row of an archive became known when it landed, where a set asks for just that and the source declares nothing else. */
 function known(source: SourceDefinition, late: unknown): SourceDefinition {
   const isAsked = source.kind === 'kafka' && source.knownTime === undefined && late === 'asKnown'
-  return isAsked ? { ...source, knownTime: ARCHIVE_COLUMNS.landedAt } : source
+  return isAsked ? { ...source, knownTime: ARCHIVE_COLUMNS.landedAt, landed: true } : source
 }
 
 const OPTIONS = [
@@ -252,16 +252,16 @@ function fingerprintOf(set: Omit<FeatureSet, 'fingerprint' | 'apart'>): string {
 }
 
 function sourceMeaning(source: SourceDefinition): object {
-  const { schema, eventTime, knownTime, rowKey, position, retracts, zone, csv } = source
-  return { schema: schema.fingerprint, eventTime, knownTime, rowKey, position, retracts, zone, csv }
+  const { schema, eventTime, knownTime, landed, rowKey, position, retracts, zone, csv } = source
+  return { schema: schema.fingerprint, eventTime, knownTime, landed, rowKey, position, retracts, zone, csv }
 }
 
 /** Equal for two declarations of one source, wherever they stand. */
 export function sourceFingerprint(source: SourceDefinition): string {
   if (source.kind === 'kafka') {
-    const { landing, knownTime } = source
+    const { landing, knownTime, landed } = source
     // That a set goes by the moment of landing is its own affair.
-    const declared = { knownTime: knownTime === ARCHIVE_COLUMNS.landedAt ? undefined : knownTime }
+    const declared = { knownTime: landed ? undefined : knownTime, landed: undefined }
     return hashOf({ ...sourceMeaning(source), ...declared, ...landing, schema: landing.schema.fingerprint })
   }
   const { uri, allowEmpty, listing, inventory } = source

@@ -23,13 +23,18 @@ interface RowsSource {
   eventTime: EventTime
   /** Column: when the pipeline could have used the row. */
   knownTime?: string
+  /**
+   * Known times are those of landings: they say since when a row counts, and nothing of which came first, since what was refused lands
+   * behind what came after it. So the position alone tells the order of rows. Absent: known time tells it, before the position.
+   */
+  landed?: true
   /** Columns whose equal values make two rows one. */
   rowKey?: string[]
   /** IANA zone of timestamps that carry no offset. */
   zone?: string
   /**
    * Columns that tell the order of rows whose times are equal, ascending, as far as they lie in a log: partition and offset. Of rows
-   * with one row key and known time the last by position counts.
+   * with one row key and known time (where these are `landed`, with one row key) the last by position counts.
    */
   position?: string[]
   /**

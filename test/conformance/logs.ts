@@ -27,7 +27,7 @@ export function describeLogs(name: string, make: (options: { scratchDir: string;
     const options = { columns: logColumns, folder }
 
     it('go by their position where times are equal, replace one another and take one another back', async () => {
-      const seen = { position: 0, rowKey: 0, retracts: 0 }
+      const seen = { position: 0, rowKey: 0, retracts: 0, landed: 0 }
       await fc.assert(
         fc.asyncProperty(logDefinition, log, fc.infiniteStream(fc.nat(1)), async (set, given, random) => {
           const rows = rowsOf(set, given)
@@ -37,7 +37,7 @@ export function describeLogs(name: string, make: (options: { scratchDir: string;
           const expected = naiveFeatureSet(set, rows, THROUGH)
           expect(computed.rejected.filter(({ refusedByKey }) => !refusedByKey)).toEqual([])
           expect(differences(set, computed.rows, expected)).toEqual([])
-          for (const option of ['position', 'rowKey', 'retracts'] as const) {
+          for (const option of ['position', 'rowKey', 'retracts', 'landed'] as const) {
             const source = Object.fromEntries(Object.entries(set.source).filter(([name]) => name !== option))
             const other = naiveFeatureSet({ ...set, source: source as unknown as FeatureSet['source'] }, rows, THROUGH)
             if (differences(set, computed.rows, other).length > 0) seen[option]++

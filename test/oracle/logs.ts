@@ -61,13 +61,14 @@ const logged = (rowKey: fc.Arbitrary<readonly string[] | undefined>): fc.Arbitra
       rowKey,
       position: of(['partition', 'offset'], ['partition', 'offset'], ['offset'], undefined),
       retracts: of('gone', 'gone', 'gone', undefined),
-      late: of<'restate' | 'asKnown' | undefined>(undefined, 'restate', 'asKnown'),
+      late: of<'restate' | 'asKnown' | undefined>(undefined, 'restate', 'asKnown', 'asKnown'),
+      landed: fc.boolean(),
       entity: of(['user'], ['shop']),
       every: of('30m', '1h', '7h'),
       delay: of('0s', '20m'),
       features: fc.array(feature, { minLength: 1, maxLength: 4 }),
     })
-    .map(({ rowKey, position, retracts, late, features, ...grid }) => {
+    .map(({ rowKey, position, retracts, late, landed, features, ...grid }) => {
       const set = resolved({
         kind: 'featureSet',
         options: {
@@ -85,8 +86,8 @@ const logged = (rowKey: fc.Arbitrary<readonly string[] | undefined>): fc.Arbitra
           features: (f: F) => Object.fromEntries(features.map(([build, over], at) => [`f${at}`, build(f).over(...over)])),
         },
       } as unknown as FeatureSetDeclaration)
-      const source = { ...set.source, ...(position ? { position } : {}), ...(rowKey && retracts ? { retracts } : {}) }
-      return { ...set, source }
+      const order = { ...(position ? { position } : {}), ...(late && landed ? { landed } : {}) }
+      return { ...set, source: { ...set.source, ...order, ...(rowKey && retracts ? { retracts } : {}) } } as FeatureSet
     })
 
 export const logDefinition = logged(of(undefined, ['shop'], ['shop'], ['user', 'shop']))

@@ -121,16 +121,19 @@ const positionOf = ({ source }: FeatureSet, row: Row): Cell[] => (source.positio
 /** The columns in the schema's order, nulls first. */
 const contentOf = ({ source }: FeatureSet, row: Row): Cell[] => source.schema.fields.map(({ name }) => row[name] ?? null)
 
+/** What known time says of order: that of a landing nothing. */
+const knownTells = (set: FeatureSet, row: Row): Cell => (set.source.landed ? null : knownOf(set, row))
+
 /** Event time, known time, the position in a log, and then the content. */
 function totalOrder(set: FeatureSet, a: Row, b: Row): number {
-  const key = (row: Row): Cell[] => [timeOf(set, row), knownOf(set, row), ...positionOf(set, row), ...contentOf(set, row)]
+  const key = (row: Row): Cell[] => [timeOf(set, row), knownTells(set, row), ...positionOf(set, row), ...contentOf(set, row)]
   return compareMany(key(a), key(b))
 }
 
 /** Known time, the position in a log, event time, what takes back after what it may take back, and then the content. */
 function knownOrder(set: FeatureSet, a: Row, b: Row): number {
   const key = (row: Row): Cell[] => [
-    knownOf(set, row),
+    knownTells(set, row),
     ...positionOf(set, row),
     timeOf(set, row),
     isRetraction(set, row),
@@ -139,7 +142,7 @@ function knownOrder(set: FeatureSet, a: Row, b: Row): number {
   return compareMany(key(a), key(b))
 }
 
-/** Of rows with an equal row key the one known last. */
+/** Of rows with an equal row key the last. */
 function withoutRepeats(set: FeatureSet, rows: readonly Row[]): Row[] {
   const { rowKey } = set.source
   if (!rowKey) return [...rows]

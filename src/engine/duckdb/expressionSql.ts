@@ -3,9 +3,12 @@ import type { ColumnType } from '../../domain/columnType.ts'
 import { InvariantError } from '../../domain/errors.ts'
 import type { Comparison, Expression, Literal } from '../../domain/expression.ts'
 import type { Field } from '../../domain/schema.ts'
+import type { SourceDefinition } from '../../domain/source.ts'
 import { literal } from './sql.ts'
 
 const COMPARISONS: Record<Comparison, string> = { eq: '=', ne: '<>', gt: '>', gte: '>=', lt: '<', lte: '<=' }
+
+type RowOrder = Pick<SourceDefinition, 'position' | 'landed'>
 
 /**
  * The columns of a relation of decoded rows. They are numbered there, `c0`, `c1`, ... in the schema's order, so that whatever a
@@ -15,11 +18,14 @@ export class RowColumns {
   readonly #fields: readonly Pick<Field, 'name' | 'type'>[]
   readonly #places: ReadonlyMap<string, number>
   readonly #position: readonly string[]
+  /** Whether known times tell the order of rows, before their position does. */
+  readonly byKnown: boolean
 
-  /** @param position the columns that tell the order of rows before their content does */
-  constructor(fields: readonly Pick<Field, 'name' | 'type'>[], position: readonly string[] = []) {
+  /** @param order what tells the order of rows before their content does: `position`, and known times where they are not `landed` */
+  constructor(fields: readonly Pick<Field, 'name' | 'type'>[], { position = [], landed }: RowOrder = {}) {
     this.#fields = fields
     this.#position = position
+    this.byKnown = landed !== true
     this.#places = new Map(fields.map(({ name }, at) => [name, at]))
   }
 

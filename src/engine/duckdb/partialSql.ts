@@ -60,13 +60,14 @@ function withoutNegativeZero(x: string, type: ColumnType): string {
 }
 
 /**
- * A value under its row's place in the total order: event time, known time, position, then the content. Such structs compare by
- * it; the engine's least and greatest of them hold 0 for -0.
+ * A value under its row's place in the total order: event time, known time where it tells order, position, then the content. Such
+ * structs compare by it; the engine's least and greatest of them hold 0 for -0.
  */
 function orderedSql(x: string, rows: RowColumns): string {
   const columns = [...rows.position, ...rows.content]
   const order = columns.map((column, at) => `'n${at}': ${column} IS NOT NULL, 'c${at}': ${column}`)
-  return `{'o': {'t': __t, 'k': __known, ${order.join(', ')}}, 'v': ${x}}`
+  const known = rows.byKnown ? ["'k': __known"] : []
+  return `{'o': {${["'t': __t", ...known, ...order].join(', ')}}, 'v': ${x}}`
 }
 
 /** Partials that are wider in memory than a file can hold. */

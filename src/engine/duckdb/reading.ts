@@ -216,25 +216,34 @@ async function countedRows(connection: DuckDBConnection, shape: Shape, scan: Sca
   }
 }
 
-/** A repeated row key keeps the row that became known last. */
+/** A repeated row key keeps the row that is last. */
 function lastOfEachRowKey(shape: Shape, rowKey: readonly string[]): string {
   const by = rowKey.map(name => shape.rows.sql(name)).join(', ')
-  return `(SELECT * FROM valid QUALIFY row_number() OVER (PARTITION BY ${by} ORDER BY ${knownOrder(shape, 'DESC NULLS LAST')}) = 1)`
+  return `(SELECT * FROM valid QUALIFY row_number() OVER (PARTITION BY ${by} ORDER BY ${replacingOrder(shape, 'DESC NULLS LAST')}) = 1)`
 }
 
-/** As known, each row counts until the next one with its row key is known: the first such cutoff is `__until`. */
+/**
+ * As known, each row counts until a later one with its row key is known: the first such cutoff is `__until`. Where a later one was
+ * known before the row itself, that is no cutoff at which the row counts.
+ */
 function replacedRows(shape: Shape, rowKey: readonly string[]): string {
   const by = rowKey.map(name => shape.rows.sql(name)).join(', ')
-  const next = `lead(${knownTileSql(shape)}) OVER (PARTITION BY ${by} ORDER BY ${knownOrder(shape, 'NULLS FIRST')})`
+  const later = 'ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING'
+  const order = `PARTITION BY ${by} ORDER BY ${replacingOrder(shape, 'NULLS FIRST')}`
+  // In the order of known times the next row is known before all others that follow.
+  const next = shape.rows.byKnown
+    ? `lead(${knownTileSql(shape)}) OVER (${order})`
+    : `min(${knownTileSql(shape)}) OVER (${order} ${later})`
   return `(SELECT *, ${next} AS __until FROM valid)`
 }
 
 /**
- * The order in which rows became known: by known time, then by the position, since a log has them in this order. Where neither
- * tells, what happened last is taken to be known last, and a row to be there before it is taken back.
+ * The order in which rows replace one another: by known time, but for that of landings, then by the position, since a log has them in
+ * this order. Where neither tells, what happened last is taken to be known last, and a row to be there before it is taken back.
  */
-function knownOrder({ rows, retraction }: Shape, direction: string): string {
-  const columns = ['__known', ...rows.position, '__t', ...(retraction === undefined ? [] : [retraction]), ...rows.content]
+function replacingOrder({ rows, retraction }: Shape, direction: string): string {
+  const taken = retraction === undefined ? [] : [retraction]
+  const columns = [...(rows.byKnown ? ['__known'] : []), ...rows.position, '__t', ...taken, ...rows.content]
   return columns.map(column => `${column} ${direction}`).join(', ')
 }
 

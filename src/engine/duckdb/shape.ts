@@ -40,8 +40,8 @@ export interface Shape {
 export function shapeOf(set: FeatureSet): Shape {
   const fields = set.source.schema.fields
   const byName = new Map(fields.map(field => [field.name, field]))
-  const { position, retracts } = set.source
-  const rows = new RowColumns(fields, position)
+  const { retracts } = set.source
+  const rows = new RowColumns(fields, set.source)
   const partials = new PartialSet(set.columns, expressionBound(byName), neverNull(byName))
   const labels = [...new Set(set.columns.map(column => column.window.length))]
   const windowName = (column: FeatureColumn, kind: PartialKind): string =>
