@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import type { Table } from '../src/domain/tableStore.ts'
 import { landTopic } from '../src/run/landTopic.ts'
 import { archivedRows, plainDecoder, refusedRows } from './kit/archives.ts'
 import { resolved } from './kit/kafkaSets.ts'
@@ -62,6 +63,27 @@ describe('a chain of landings', () => {
 })
 
 describe('what another run lands', () => {
+  it('in between is borne, however often in one landing of many commits', async () => {
+    const { log, source, worker } = shop({}, 1)
+    const parts = worker()
+    const random = seeded()
+    for (let n = 0; n < 25; n++) log.put(0, paymentOf(random))
+    log.perBatch = 1
+    let tries = 0
+    const table = (path: string): Table => {
+      const real = parts.store.table(path)
+      const lost = async (): ReturnType<Table['commit']> => ({ outcome: 'conflict', latest: 0, files: [] })
+      return { ...real, commit: change => (path.startsWith('archive/') && tries++ % 2 === 0 ? lost() : real.commit(change)) }
+    }
+    const most = { messages: 1 }
+    expect(await landTopic(source, { ...parts, store: { ...parts.store, table } }, { ...LANDING, most })).toMatchObject({
+      commits: 25,
+      rows: 25,
+    })
+    expect(tries).toBe(50)
+    await parts.close()
+  })
+
   it('after the topic was asked for its end is not beyond that end', async () => {
     const { log, source, worker } = shop({}, 1)
     const [parts, other] = [worker('a'), worker('b')]

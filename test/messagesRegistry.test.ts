@@ -1,8 +1,11 @@
 import { createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { DefinitionError, TransientError } from '../src/domain/errors.ts'
+import { RegisteredReaders } from '../src/messages/registeredReaders.ts'
+import { RETRIES, SchemaRegistry } from '../src/messages/schemaRegistry.ts'
 import { decodeAll, decodeOne, decoderOf, message, shown } from './kit/messages.ts'
 import { seeded } from './kit/random.ts'
+import { never } from './kit/readLog.ts'
 import type { LocalRegistry } from './kit/schemaRegistry.ts'
 import { framed, localRegistry } from './kit/schemaRegistry.ts'
 
@@ -47,15 +50,35 @@ describe('a schema registry', () => {
     )
   })
 
-  it('that does not have a schema is asked again with the next messages that name it', async () => {
-    const decoder = decoderOf(options())
+  it('that does not have a schema is asked again when some seconds have gone by', async () => {
+    let now = 1000
+    const { retries, registry: access } = options()
+    const settings = { ...access, username: undefined, password: undefined }
+    const readers = new RegisteredReaders(new SchemaRegistry(settings, { ...RETRIES, ...retries }), 'avro', () => now)
     const unknown = id + 65_537
-    const messages = [row(unknown), row(id), row(unknown)]
-    const [first, second, third] = (await decodeAll(decoder, messages)).map(shown)
-    expect([first, second, third]).toEqual([`unknown-schema: The registry has no schema ${unknown}`, '{"a":1}', first])
-    expect(registry.asked.filter(path => path.endsWith(String(unknown)))).toHaveLength(1)
+    const read = async (...ids: number[]): Promise<string[]> => {
+      await readers.prepare(new Set(ids), never)
+      return ids.map(of => {
+        try {
+          return readers.reader(of)(framed(of, Buffer.from([2])))
+        } catch (error) {
+          return (error as Error).message
+        }
+      })
+    }
+    const asked = (): number => registry.asked.filter(path => path.endsWith(String(unknown))).length
+    const words = [`The registry has no schema ${unknown}`, '{"a":1}']
+    expect(await read(unknown, id)).toEqual(words)
     expect(registry.register('rows', { ...SCHEMA, name: 'Later' })).toBe(unknown)
-    expect((await decodeAll(decoder, messages)).map(shown)).toEqual(['{"a":1}', '{"a":1}', '{"a":1}'])
+    now += 9_999
+    expect(await read(unknown, id)).toEqual(words)
+    expect(asked()).toBe(1)
+    now += 1
+    expect(await read(unknown, id)).toEqual(['{"a":1}', '{"a":1}'])
+    expect(asked()).toBe(2)
+    now += 100_000
+    expect(await read(unknown, id)).toEqual(['{"a":1}', '{"a":1}'])
+    expect(asked()).toBe(2)
   })
 
   it('bears many messages that name each another schema which is not there', async () => {

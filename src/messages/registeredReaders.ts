@@ -13,6 +13,9 @@ type Outcome = { read: ReadMessage } | { refusal: () => Refusal }
 /** Requests at once. */
 const AT_ONCE = 8
 
+/** Of what the registry does not have: for how many milliseconds that is taken to be so, and of how many ids at most. */
+const MISSES = { lifetime: 10_000, most: 100_000 }
+
 const TYPES = { avro: 'AVRO', protobuf: 'PROTOBUF' } as const
 
 export class RegisteredReaders {
@@ -20,17 +23,27 @@ export class RegisteredReaders {
   readonly #format: 'avro' | 'protobuf'
   /** A registry never changes what an id stands for. */
   readonly #known = new Map<number, Outcome>()
-  /** What the registry did not have is asked for again with the next messages that name it: by then it may. */
-  #missing = new Map<number, Outcome>()
+  /**
+   * What the registry did not have is asked for again some time later: by then it may. Until then it is not asked, since messages that
+   * name nothing it has may be many, each with an id of its own. The oldest come first.
+   */
+  readonly #missing = new Map<number, Outcome & { until: number }>()
+  readonly #clock: () => number
 
-  constructor(registry: SchemaRegistry, format: 'avro' | 'protobuf') {
+  /** @param clock milliseconds since any moment */
+  constructor(registry: SchemaRegistry, format: 'avro' | 'protobuf', clock = (): number => performance.now()) {
     this.#registry = registry
     this.#format = format
+    this.#clock = clock
   }
 
   async prepare(ids: ReadonlySet<number>, signal: AbortSignal): Promise<void> {
-    this.#missing = new Map()
-    const wanted = [...ids].filter(id => !this.#known.has(id))
+    const now = this.#clock()
+    for (const [id, { until }] of this.#missing) {
+      if (until > now && this.#missing.size <= MISSES.most) break
+      this.#missing.delete(id)
+    }
+    const wanted = [...ids].filter(id => !this.#known.has(id) && !this.#missing.has(id))
     for (let at = 0; at < wanted.length; at += AT_ONCE) {
       await Promise.all(wanted.slice(at, at + AT_ONCE).map(id => this.#bring(id, signal)))
     }
@@ -47,18 +60,21 @@ export class RegisteredReaders {
   async #bring(id: number, signal: AbortSignal): Promise<void> {
     const schema = await this.#registry.schema(id, signal)
     if (!schema) {
-      this.#missing.set(id, refusal('unknown-schema', `The registry has no schema ${id}`))
+      this.#miss(id, `The registry has no schema ${id}`)
       return
     }
     const references = new Map<string, Referred>()
     const lacks = await this.#gather(schema, references, signal)
     if (lacks) {
       const { subject, version } = lacks
-      const why = `The schema ${id} refers to version ${version} of \`${subject}\`, which the registry does not have`
-      this.#missing.set(id, refusal('unknown-schema', why))
+      this.#miss(id, `The schema ${id} refers to version ${version} of \`${subject}\`, which the registry does not have`)
       return
     }
     this.#known.set(id, await this.#outcome(id, schema, [...references.values()]))
+  }
+
+  #miss(id: number, why: string): void {
+    this.#missing.set(id, { ...refusal('unknown-schema', why), until: this.#clock() + MISSES.lifetime })
   }
 
   /** Adds what a schema refers to, each after what it refers to itself. Answers a reference that leads nowhere. */

@@ -32,6 +32,7 @@ export async function landTopic(source: KafkaSource, parts: Parts, options: Land
     if (!plans.some(isDue) && !begins) return { ...result, isWhole: true }
     const done = await landBatch(source, parts, { table, archive, topic, plans }, options)
     if (done) {
+      failed = 0
       result.commits++
       for (const what of ['rows', 'rejected', 'repeats', 'passed'] as const) result[what] += done[what]
       result.lost += done.lost
