@@ -135,6 +135,7 @@ describe('a case over a topic', () => {
       'without its key': `rows: [{ retracts: { account: 'ada' } }], ${AT}, expect: []`,
       'with a column that is none': `rows: [{ retracts: { id: 'a', acount: 'ada' } }], ${AT}, expect: []`,
       'at no instant': `rows: [{ row, landedAt: 'soon' }], ${AT}, expect: []`,
+      'at an instant that says nothing': `rows: [{ row, landedAt: '2026-01-03T09:00:00Z' }], ${AT}, expect: []`,
     }
     expect(
       (await outcomes(cases, { source: "rowKey: ['id'], tombstones: 'retract', message: { key: 'id' }," })).differences,
@@ -142,6 +143,7 @@ describe('a case over a topic', () => {
       [{ message: 'has no `id`', hint: 'Rows are taken back by their row key: id.' }],
       [{ message: 'there is no column `acount`' }],
       [{ message: 'landedAt is `soon`, no instant' }],
+      [{ message: 'landedAt has no say: the set does not count rows by when they landed' }],
     ])
     const unable = await outcomes({ unable: `rows: [{ retracts: { id: 'a' } }], ${AT}, expect: []` })
     expect(unable.differences).toMatchObject([[{ message: 'takes back a row, and no message of its source can' }]])

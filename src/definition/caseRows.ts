@@ -35,6 +35,12 @@ export function writtenRow(given: unknown, part: string, { source }: FeatureSet,
   else if (wrapper === 'retracts') checkRetraction(retracts, part, source, fault)
   const instant = instantOf(landedAt)
   if (landedAt !== undefined && instant === undefined) fault(part, `landedAt is \`${shown(landedAt)}\`, no instant`, INSTANT_HINT)
+  else if (wrapper === 'row' && landedAt !== undefined && source.knownTime !== ARCHIVE_COLUMNS.landedAt)
+    fault(
+      part,
+      'landedAt has no say: the set does not count rows by when they landed',
+      "Write the row itself, or `late: 'asKnown'` in the set.",
+    )
   return wrapper === 'row' ? { row, retracts: false, landedAt: instant } : { row: retracts, retracts: true, landedAt: instant }
 }
 
