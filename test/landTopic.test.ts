@@ -245,6 +245,9 @@ describe('an archive', () => {
     const wider = resolved(declared({ schema: payment.extend({ note: z.string().optional() }) }))
     await landTopic(wider.source, parts, LANDING)
     expect((await archivedRows(parts, source)).map(({ note }) => note)).toEqual([null, 'x'])
+    expect((await parts.store.table('archive/payments').snapshot('latest'))!.description).toBe(
+      'Events of the topic shop.payments',
+    )
     log.put(0, paymentOf(seeded()))
     const other = resolved(declared({ schema: payment.extend({ note: z.number() }) }))
     await expect(landTopic(other.source, parts, LANDING)).rejects.toMatchObject({ code: 'definition.archive', exitCode: 2 })

@@ -38,6 +38,14 @@ export function landedSet(hash: string): LandedSet | undefined {
   return name && landings ? { of: `${name.tableId}/${name.date}`, landings } : undefined
 }
 
+/** Landings as they may be known to a source whose pins hold them by now among others; undefined where a hash names something else. */
+export function pinOfLanded(source: string, hash: string): PinnedFile | undefined {
+  const name = landedSet(hash) && readLandedHash(hash)
+  if (!name) return undefined
+  const path = `archive/${source}/${name.date}/${name.what}`
+  return { path, hash, size: 0, modifiedAt: '0', format: 'parquet', compression: 'none', partition: {} }
+}
+
 /** Whether the content that `hash` names is, or holds, the one that `part` names. */
 export function holdsContent(hash: string, part: string): boolean {
   if (hash === part) return true

@@ -10,10 +10,9 @@ import type { Table } from '../domain/tableStore.ts'
 import type { Duration, Instant } from '../domain/time.ts'
 import { formatInstant, formatInstantShort, gridCeil, readInstant } from '../domain/time.ts'
 import type { Parts } from './parts.ts'
-import { pinInputs } from './replayedTable.ts'
 import type { RunOptions, RunResult } from './runFeatureSet.ts'
 import { runFeatureSet } from './runFeatureSet.ts'
-import { changesOf, groundOf } from './survey.ts'
+import { findInputs, groundOf } from './survey.ts'
 
 export interface BackfillOptions extends Omit<RunOptions, 'until' | 'full' | 'backfill'> {
   /** Cutoffs `c` with `from <= c < to`. */
@@ -93,13 +92,8 @@ async function resumedAt(set: FeatureSet, table: Table, request: { from: string;
 /** The end of the cutoffs of `range`, computed before, that still are what they would be now. */
 async function provenThrough(set: FeatureSet, parts: Parts, range: CutoffRange): Promise<Instant> {
   const ground = await groundOf(set, parts, false)
-  const inputs = await pinInputs(
-    set,
-    parts,
-    ground.recorded.batches.flatMap(({ files }) => files),
-    { signal: parts.signal },
-  )
-  const { batches, fresh } = changesOf(set, ground, inputs, range.to + set.delay)
+  const { changes } = await findInputs(set, parts, ground, { until: range.to + set.delay, signal: parts.signal })
+  const { batches, fresh } = changes
   // What no version has read may reach any cutoff.
   if (fresh.length > 0) return range.from
   const late = set.late === 'restate' ? union(...batches.map(({ except }) => except)) : NONE

@@ -11,9 +11,8 @@ import type { Instant } from '../domain/time.ts'
 import { withColumns } from './openInputs.ts'
 import type { Parts } from './parts.ts'
 import { readFresh } from './readFresh.ts'
-import { pinInputs } from './replayedTable.ts'
 import { inputsLost, nothingDue, planRequest } from './runFeatureSet.ts'
-import { changesOf, groundOf } from './survey.ts'
+import { findInputs, groundOf } from './survey.ts'
 
 export interface PlanOptions {
   until: Instant
@@ -41,13 +40,7 @@ export async function planFeatureSet(set: FeatureSet, parts: Parts, options: Pla
   const nothing = { read: { rows: 0, bytes: 0, files: 0 }, cutoffs: { count: 0 as const } }
   const early = nothingDue(set, ground, options.until)
   if (early) return { ...early, ...nothing, stale: [], expectations: [] }
-  const inputs = await pinInputs(
-    set,
-    parts,
-    ground.recorded.batches.flatMap(({ files }) => files),
-    { anew: ground.basis.kind !== 'extend', signal: options.signal },
-  )
-  const changes = changesOf(set, ground, inputs, options.until)
+  const { changes } = await findInputs(set, parts, ground, options)
   const isExtension = ground.basis.kind === 'extend'
   const reading = { maxRejected: 1, until: options.until, onProgress: () => {}, signal: options.signal }
   const fresh = isExtension ? await readFresh(set, parts, reading, { ground, changes, rejected: undefined }) : undefined

@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto'
 import { DataError } from '../domain/errors.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
+import { holdsContent, pinOfLanded } from '../domain/landedPins.ts'
 import { readPartitionInput } from '../domain/landing.ts'
 import { lineageOf } from '../domain/lineage.ts'
 import { ChangedObjectError } from '../domain/objectReader.ts'
@@ -46,11 +47,11 @@ export async function replayRejected(sets: readonly FeatureSet[], parts: Parts, 
     source.kind === 'kafka' ? await replayMessages(source, parts, options, { stored: { table, snapshot }, groups }) : undefined
   const replayed = await replayedTable(parts.store, source.name).snapshot('latest')
   const readers = await Promise.all(sets.map(set => readerOf(set, parts)))
-  const present = await filesNow(sets[0]!, parts, readers)
+  const inputs = (await refusedInputs(parts.engine, { table, snapshot })).filter(input => !readPartitionInput(input))
+  const present = await filesNow(sets[0]!, parts, { readers, inputs })
   const marker = new Marker(parts, source, { id: randomUUID(), startedAt: parts.now() })
   const read = { files: new Set<string>(), featureSets: new Set<string>() }
-  for (const input of await refusedInputs(parts.engine, { table, snapshot })) {
-    if (readPartitionInput(input)) continue
+  for (const input of inputs) {
     const refused = await refusedRowsOf(parts.engine, { table, snapshot }, input)
     const file = fileOf(input, refused, present)
     const verdicts = await judgedAgain(sets, parts, options, { file, refused })
@@ -58,7 +59,7 @@ export async function replayRejected(sets: readonly FeatureSet[], parts: Parts, 
     if (marks.length === 0 || !('hash' in file)) continue
     await marker.add({ input, path: file.path, marks, seen: replaysOf(replayed, source.name, input) })
     read.files.add(file.path)
-    for (const { set, files } of readers) if (files.some(({ hash }) => hash === input)) read.featureSets.add(set.name)
+    for (const { set, files } of readers) if (files.some(({ hash }) => holdsContent(hash, input))) read.featureSets.add(set.name)
   }
   await marker.commit()
   const all = { groups: groups.all(), files: [...read.files], featureSets: [...read.featureSets] }
@@ -80,9 +81,15 @@ async function readerOf(set: FeatureSet, { store }: Parts): Promise<Reader> {
   return { set, files: await recordedFiles(table, lineage), schemas: new Set([fingerprint, ...alike]) }
 }
 
-async function filesNow(set: FeatureSet, { sourceOf }: Parts, readers: readonly Reader[]): Promise<PinnedFile[]> {
+/** What the source holds now: what readers have read, and landings of which rows were refused, whatever they were joined with since. */
+async function filesNow(
+  set: FeatureSet,
+  { sourceOf }: Parts,
+  { readers, inputs }: { readers: readonly Reader[]; inputs: readonly string[] },
+): Promise<PinnedFile[]> {
+  const landed = inputs.flatMap(input => pinOfLanded(set.source.name, input) ?? [])
   try {
-    return (await sourceOf(set).pin(readers.flatMap(({ files }) => files))).files
+    return (await sourceOf(set).pin([...landed, ...readers.flatMap(({ files }) => files)])).files
   } catch (error) {
     if (error instanceof DataError && error.code === 'data.no-match') return []
     throw error
@@ -173,7 +180,7 @@ async function marksFor(
   const before = isMarkedAtAll
     ? await marksOf(engine, { table: replayedTable(store, source.name), snapshot: replayed! }, input)
     : new Map<string, number>()
-  const readBy = readers.filter(({ files }) => files.some(({ hash }) => hash === input))
+  const readBy = readers.filter(({ files }) => files.some(({ hash }) => holdsContent(hash, input)))
   const marks: Mark[] = []
   for (const [at, verdict] of verdicts.entries()) {
     const { code, reason, featureSet, by } = refused.refusals[at]!

@@ -4,6 +4,8 @@
  */
 import type { Engine } from '../domain/engine.ts'
 import type { FeatureSet } from '../domain/featureSet.ts'
+import { landedSet } from '../domain/landedPins.ts'
+import { holdsAll } from '../domain/landingNumbers.ts'
 import type { PinnedFile, PinnedInputs, PinOptions } from '../domain/source.ts'
 import type { Snapshot, Table, TableColumn, TableStore } from '../domain/tableStore.ts'
 import type { Parts } from './parts.ts'
@@ -33,6 +35,23 @@ export function replaysOf(snapshot: Snapshot | undefined, source: string, input:
   return Number(snapshot?.transactions.get(replaysId(source, input)) ?? 0n)
 }
 
+/** How many replays have marked rows of each content: of its own, or of landings that are among its own by now. */
+export function replaysWithin(snapshot: Snapshot | undefined, source: string): (hash: string) => number {
+  const prefix = replaysId(source, '')
+  const marked = [...(snapshot?.transactions ?? [])].filter(([id]) => id.startsWith(prefix))
+  const sets = marked.flatMap(([id, replays]) => {
+    const set = landedSet(id.slice(prefix.length))
+    return set ? [{ ...set, replays: Number(replays) }] : []
+  })
+  const dates = Map.groupBy(sets, ({ of }) => of)
+  return hash => {
+    const own = landedSet(hash)
+    if (!own) return replaysOf(snapshot, source, hash)
+    const within = dates.get(own.of)?.filter(({ landings }) => holdsAll(own.landings, landings)) ?? []
+    return within.reduce((sum, { replays }) => sum + replays, 0)
+  }
+}
+
 /** What the source holds now, each file with the replays that have marked rows of it. */
 export async function pinInputs(
   set: FeatureSet,
@@ -45,8 +64,9 @@ export async function pinInputs(
   // Looked up behind the source: a mark counts from the first run on that begins after it.
   const replayed = await replayedTable(parts.store, source.name).snapshot('latest')
   if (!replayed) return inputs
+  const replaysOfHash = replaysWithin(replayed, source.name)
   const files = inputs.files.map(file => {
-    const replays = replaysOf(replayed, source.name, file.hash)
+    const replays = replaysOfHash(file.hash)
     return replays === 0 ? file : { ...file, replays }
   })
   return { ...inputs, files }

@@ -22,9 +22,8 @@ import type { Parts } from './parts.ts'
 import type { Fresh, ReadingOptions } from './readFresh.ts'
 import { readFresh, tooManyRejected } from './readFresh.ts'
 import { RejectedRows } from './rejectedTable.ts'
-import { pinInputs } from './replayedTable.ts'
 import type { Ground } from './survey.ts'
-import { changesOf, groundOf } from './survey.ts'
+import { findInputs, groundOf } from './survey.ts'
 
 export interface RunOptions extends ReadingOptions {
   full: boolean
@@ -96,13 +95,8 @@ async function attemptRun(set: FeatureSet, parts: Parts, options: RunOptions, an
   if (early) return unchanged(ground, undefined, early)
 
   const source = parts.sourceOf(set)
-  const inputs = await pinInputs(
-    set,
-    parts,
-    ground.recorded.batches.flatMap(({ files }) => files),
-    { anew: anew || ground.basis.kind !== 'extend', signal: options.signal },
-  )
-  const changes = changesOf(set, ground, inputs, options.until)
+  const { until, signal } = options
+  const { inputs, changes } = await findInputs(set, parts, ground, { until, anew, signal })
   trace(
     `pinned ${inputs.files.length} files: ${changes.fresh.length} unread, ${changes.changed.length} changed, ${changes.gone.length} gone`,
   )

@@ -16,6 +16,7 @@ import { parseDuration, readInstant } from '../domain/time.ts'
 import type { Parts } from './parts.ts'
 import type { RecordedInputs } from './recordedInputs.ts'
 import { recordedInputs } from './recordedInputs.ts'
+import { pinInputs } from './replayedTable.ts'
 import { schemaSince } from './schemaRecord.ts'
 
 export interface Ground {
@@ -117,12 +118,40 @@ async function restoredGround(table: Table, latest: Snapshot, content: Snapshot,
   return { table, latest, content, basis: { ...extension(lineage, recorded), why, reached, restored: true }, recorded }
 }
 
+/** The inputs as they are now, and what has become of those that were recorded. */
+export interface FoundInputs {
+  inputs: PinnedInputs
+  changes: InputChanges
+}
+
+/** @param options `anew`: what an option of the source lets go unseen is looked at as well, as whoever builds on nothing does anyway */
+export async function findInputs(
+  set: FeatureSet,
+  parts: Parts,
+  ground: Ground,
+  { until, anew = false, signal }: { until: Instant; anew?: boolean; signal: AbortSignal },
+): Promise<FoundInputs> {
+  const isExtension = ground.basis.kind === 'extend'
+  const recorded = ground.recorded.batches.flatMap(({ files }) => files)
+  const options = { anew: anew || !isExtension, signal }
+  const known = await pinInputs(set, parts, recorded, options)
+  const changes = changesOf(set, ground, known, until)
+  if (isExtension || set.source.kind !== 'kafka' || recorded.length === 0) return { inputs: known, changes }
+  // Landings that were recorded apart lie in one file by now: whoever reads all reads each file once.
+  const inputs = await pinInputs(set, parts, [], options)
+  return { inputs, changes: { ...changes, fresh: inputs.files.filter(isDueAt(set, until)) } }
+}
+
 /** What has become of the inputs since. Files are left for later whose events, as far as it is known, no cutoff can need yet. */
-export function changesOf(set: FeatureSet, { basis, recorded }: Ground, now: PinnedInputs, until: Instant): InputChanges {
+function changesOf(set: FeatureSet, { basis, recorded }: Ground, now: PinnedInputs, until: Instant): InputChanges {
   const changes = compareInputs(recorded.batches, now)
-  // A row may replace any other that has its row key.
-  const due = set.source.rowKey ? undefined : dueCutoff(set, until)
-  const isDue = ({ events }: PinnedFile): boolean => due === undefined || events === undefined || readInstant(events.first) < due
+  const isDue = isDueAt(set, until)
   if (basis.kind === 'extend') return { ...changes, fresh: changes.fresh.filter(isDue) }
   return { batches: [], fresh: now.files.filter(isDue), changed: [], gone: changes.gone }
+}
+
+function isDueAt(set: FeatureSet, until: Instant): (file: PinnedFile) => boolean {
+  // A row may replace any other that has its row key.
+  const due = set.source.rowKey ? undefined : dueCutoff(set, until)
+  return ({ events }) => due === undefined || events === undefined || readInstant(events.first) < due
 }

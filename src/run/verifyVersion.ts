@@ -16,7 +16,7 @@ import type { Parts } from './parts.ts'
 import { readFiles } from './readFiles.ts'
 import type { RecordedInputs } from './recordedInputs.ts'
 import { recordedInputs } from './recordedInputs.ts'
-import { replayedTable, replaysOf } from './replayedTable.ts'
+import { replayedTable, replaysWithin } from './replayedTable.ts'
 import type { Resolved } from './resolveRef.ts'
 import { slackOf } from './rounding.ts'
 import { schemaSince } from './schemaRecord.ts'
@@ -151,9 +151,9 @@ const isSame = (a: readonly ReadFile[], b: readonly ReadFile[]): boolean =>
 
 /** Where a replay has found since that rows are accepted which the version's runs had refused. */
 async function replayCause({ batches, formers }: RecordedInputs, set: FeatureSet, { store }: Parts): Promise<string | undefined> {
-  const replayed = await replayedTable(store, set.source.name).snapshot('latest')
+  const replaysNow = replaysWithin(await replayedTable(store, set.source.name).snapshot('latest'), set.source.name)
   const files = [...batches.flatMap(batch => batch.files), ...formers.map(({ file }) => file)]
-  const before = files.filter(({ hash, replays = 0 }) => replays < replaysOf(replayed, set.source.name, hash))
+  const before = files.filter(({ hash, replays = 0 }) => replays < replaysNow(hash))
   if (before.length === 0) return undefined
   const which = `${before[0]!.path}${before.length > 1 ? ` and ${before.length - 1} more` : ''}`
   return `replayed since: rows of ${which} that were refused then are accepted now`
