@@ -121,11 +121,12 @@ describe('pins of an archive', () => {
   it('are found among a hundred thousand landings of one date', () => {
     const parts = Array.from({ length: 100_000 }, (_, at) => part(DATES[0]!, [2 * at], at))
     const first = pinsOf({ ...ARCHIVE, parts }, [])
+    const hashes = (pins: readonly PinnedFile[]): string => pins.map(({ hash }) => hash).join()
     expect(first).toHaveLength(100_000)
-    expect(pinsOf({ ...ARCHIVE, parts }, first)).toEqual(first)
+    expect(hashes(pinsOf({ ...ARCHIVE, parts }, first)) === hashes(first)).toBe(true)
     const [joined, ...rest] = joinLanded(first.map(file => ({ ...file, span: null })))
     expect(rest).toEqual([])
-    expect(pinsOf({ ...ARCHIVE, parts }, [joined!])).toEqual([joined])
+    expect(hashes(pinsOf({ ...ARCHIVE, parts }, [joined!])) === joined!.hash).toBe(true)
     expect(holdingOf({ ...ARCHIVE, parts })(joined!)!.files).toHaveLength(100_000)
   })
 
@@ -195,26 +196,26 @@ async function inputsOf(parts: InProcess, version?: number): Promise<PinnedFile[
   return recordedFiles(table, lineageOf((await table.snapshot(version === undefined ? 'latest' : { version }))!.lineage)!)
 }
 
-describe('a chain of runs over sixty landings', () => {
-  const chain = async (more: object): Promise<void> => {
+describe('a chain of runs over many landings', () => {
+  const chain = async (landings: number, more: object): Promise<void> => {
     const random = seeded()
     const place = shop(more, 1)
     const parts = place.worker()
     const { set, log, source } = place
     const table = parts.store.table('archive/payments')
-    for (let landing = 0; landing < 60; landing++) {
+    for (let landing = 0; landing < landings; landing++) {
       for (const date of [1, 2, 3])
         if (random.chance(0.8)) log.put(0, paymentOf(random, { at: `2026-01-0${date}T0${random.whole(0, 9)}:00:00Z` }))
       await landTopic(source, parts, LANDING)
       if (random.chance(0.15)) await compactArchive('payments', table, parts, { signal: QUIET.signal })
-      if (random.chance(0.6)) await parts.run(set, { until: day(5) })
+      if (random.chance(0.5)) await parts.run(set, { until: day(5) })
     }
     await parts.run(set, { until: day(5) })
     expect((await inputsOf(parts)).length).toBeLessThan(40)
     const chained = await parts.rows(set)
     const features = parts.store.table('features/spend')
     const { version } = (await features.snapshot('latest'))!
-    for (let at = random.whole(0, 3); at <= version; at += 5) {
+    for (let at = random.whole(0, 3); at <= version; at += cases(8, 1)) {
       const resolved = { name: 'spend', table: features, snapshot: (await features.snapshot({ version: at }))! }
       expect(await verifyVersion(resolved, set, parts, QUIET)).toMatchObject({ outcome: 'equal' })
     }
@@ -228,8 +229,8 @@ describe('a chain of runs over sixty landings', () => {
     await parts.close()
   }
 
-  it('records few inputs, and every version is proven from them', () => chain({}))
-  it('does so where rows replace one another', () => chain({ rowKey: ['id'] }))
+  it('records few inputs, and every version is proven from them', () => chain(60, {}))
+  it('does so where rows replace one another', () => chain(20, { rowKey: ['id'] }))
 })
 
 describe('rows that a key has refused', () => {
