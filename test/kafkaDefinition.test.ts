@@ -31,11 +31,13 @@ const setOver = (options: object, more: object = {}): unknown =>
   })
 const sourceOf = (options: Options = {}, more: object = {}) => resolved(setOver(options, more)).source
 
+const KEY_REPEATS = /^dedupe\.by: has none but columns of the row key.* \| .*event_id/
+
 describe('a topic that is declared', () => {
   it('lands what it says, and is read as its archive', () => {
     const source = sourceOf({
       ...{ key: 'json', rowKey: ['id'], knownTime: undefined, zone: 'Europe/Berlin', envelope: 'debezium', client: 'kafkajs' },
-      ...{ message: { offset: 'offset', headers: 'headers' }, dedupe: { by: 'id', within: '7d' }, start: 'latest' },
+      ...{ message: { offset: 'offset', headers: 'headers' }, dedupe: { by: 'offset', within: '7d' }, start: 'latest' },
       maxRejected: 0.01,
       ...{ brokers: ['kafka-1:9092', '[::1]:9093'], tls: true, registry: 'http://registry:8081' },
       sasl: { mechanism: 'plain', username: 'reader', password: { env: 'PASSWORD' } },
@@ -54,7 +56,7 @@ describe('a topic that is declared', () => {
         client: 'kafkajs',
         maxRejected: 0.01,
       },
-      ...{ parts: { offset: 'offset', headers: 'headers' }, dedupe: { by: ['id'], within: 7n * 86_400_000_000n } },
+      ...{ parts: { offset: 'offset', headers: 'headers' }, dedupe: { by: ['offset'], within: 7n * 86_400_000_000n } },
       registry: { url: 'http://registry:8081' },
       access: {
         ...{ brokers: ['kafka-1:9092', '[::1]:9093'], tls: {} },
@@ -91,7 +93,7 @@ describe('a topic that is declared', () => {
   it('goes by event times alone unless a set says otherwise', () => {
     expect(resolved(setOver({})).set).toMatchObject({ late: 'restate' })
     expect(sourceOf({})).not.toHaveProperty('knownTime')
-    expect(sourceOf({}, { late: 'asKnown' }).knownTime).toBe('_landed_at')
+    expect(sourceOf({}, { late: 'asKnown' })).toMatchObject({ knownTime: '_landed_at', landed: true })
     expect(resolved(setOver({ knownTime: 'at' })).set).toMatchObject({ late: 'asKnown', source: { knownTime: 'at' } })
     expect(sourceOf({ knownTime: 'at' }, { late: 'asKnown' }).knownTime).toBe('at')
   })
@@ -213,6 +215,8 @@ describe('refuses', () => {
     ['a client that is none', { client: 'rdkafka' }, /^client: cannot be `rdkafka`/],
     ['repeats without a horizon', { dedupe: { by: 'id' } }, /^dedupe\.within: `undefined` is no duration above 0/],
     ['repeats of no column', { dedupe: { by: ['event'], within: '7d' } }, /^dedupe\.by: there is no column `event`/],
+    ['repeats of the row key', { rowKey: ['id', 'offset'], dedupe: { by: ['offset', 'id'], within: '7d' } }, KEY_REPEATS],
+    ['repeats of a part of it', { rowKey: ['id', 'offset'], dedupe: { by: 'id', within: '7d' } }, KEY_REPEATS],
     ['brokers in one text', { brokers: 'a:9092,b:9092' }, /^brokers: `a:9092,b:9092` is no list of brokers/],
     ['a broker without a port', { brokers: ['kafka'] }, /^brokers: `kafka` is no broker/],
     ['a broker with port 0', { brokers: ['kafka:0'] }, /^brokers: `kafka:0` is no broker/],

@@ -62,6 +62,59 @@ describe('a chain of landings', () => {
   })
 })
 
+describe('one commit', () => {
+  it('has rows of a bounded number of dates, and goes on where it has stopped', async () => {
+    const { log, source, worker } = shop({}, 2)
+    log.perBatch = 3
+    const dates = 40
+    for (let n = 0; n < dates; n++) log.put(n % 2, paymentOf(seeded(), { at: new Date(Date.UTC(2020, 0, 1 + n)).toISOString() }))
+    const parts = worker()
+    const files: number[] = []
+    const most = { messages: 1000, dates: 10 }
+    await landTopic(source, parts, { ...LANDING, most, onCommit: async ({ rows }) => void files.push(rows) })
+    expect(files.reduce((sum, rows) => sum + rows, 0)).toBe(dates)
+    // The last of its batches may bring some more.
+    expect(files).toEqual([12, 12, 12, 4])
+    expect(await archivedRows(parts, source)).toHaveLength(dates)
+    // However few dates one is to have, it is of something.
+    for (let n = 0; n < 5; n++) log.put(0, paymentOf(seeded()))
+    expect(await landTopic(source, parts, { ...LANDING, most: { messages: 1000, dates: 0 } })).toMatchObject({
+      rows: 5,
+      commits: 2,
+    })
+    await parts.close()
+  })
+
+  it('ends within a batch that has much', async () => {
+    const { log, source, worker } = shop({}, 1)
+    log.perBatch = 2500
+    for (let n = 0; n < 2100; n++) log.put(0, paymentOf(seeded(), { at: '2026-01-01T00:00:00Z' }))
+    log.skip(0, 3)
+    const parts = worker()
+    const rows: number[] = []
+    await landTopic(source, parts, { ...LANDING, most: { messages: 1 }, onCommit: async batch => void rows.push(batch.rows) })
+    expect(rows).toEqual([1000, 1000, 100])
+    expect((await archivedRows(parts, source)).map(({ _offset }) => Number(_offset))).toEqual([...Array(2100).keys()])
+    expect(await landTopic(source, parts, LANDING)).toMatchObject({ commits: 0 })
+    await parts.close()
+  })
+
+  it('is not before what has been committed, whatever its clock says', async () => {
+    const { log, source, worker } = shop({}, 1)
+    const parts = worker()
+    const behind = { ...parts, now: () => parts.now() - 3_600_000_000n }
+    for (const one of [parts, behind]) {
+      log.put(0, paymentOf(seeded()))
+      await landTopic(source, one, LANDING)
+    }
+    const { committedAt } = (await parts.store.table('archive/payments').snapshot({ version: 0 }))!
+    const [first, second] = (await archivedRows(parts, source)).map(row => row._landed_at as bigint)
+    expect(second).toBe(committedAt)
+    expect(second! >= first!).toBe(true)
+    await parts.close()
+  })
+})
+
 describe('what another run lands', () => {
   it('in between is borne, however often in one landing of many commits', async () => {
     const { log, source, worker } = shop({}, 1)

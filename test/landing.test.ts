@@ -10,7 +10,8 @@ import type { KafkaSource } from '../src/domain/source.ts'
 import { formatInstant, parseDuration } from '../src/domain/time.ts'
 import { duckdbEngine } from '../src/engine/duckdb/duckdbEngine.ts'
 import { readSchema } from '../src/validation/readSchema.ts'
-import { scratch } from './kit/scratch.ts'
+import { seeded } from './kit/random.ts'
+import { cases, scratch } from './kit/scratch.ts'
 
 const SCRATCH = scratch('engine')
 const engine = duckdbEngine({ memory: 2 ** 29, threads: 2, scratchDir: SCRATCH })
@@ -55,9 +56,16 @@ const deduped = (within: string, by = ['id']): KafkaSource => ({
   landing: { ...SOURCE.landing, dedupe: { by, within: parseDuration(within)! } },
 })
 
+const BEGAN = 1_799_999_999_000_000n
 const MARK = { number: 7n, at: 1_800_000_000_000_000n }
 const begin = (source = SOURCE): Promise<Landing> =>
-  engine.land({ source, topicId: 'T1', topicNumber: 2, run: { id: 'run', startedAt: 1n }, signal: new AbortController().signal })
+  engine.land({
+    source,
+    topicId: 'T1',
+    topicNumber: 2,
+    run: { id: 'run', startedAt: BEGAN },
+    signal: new AbortController().signal,
+  })
 const row = (offset: number, json: string, more: Partial<LandingRow> = {}): LandingRow => ({
   offset: BigInt(offset),
   timestamp: 1_700_000_000_000n,
@@ -191,6 +199,38 @@ describe('a landing', () => {
     await landing.abandon()
   })
 
+  it('takes a retraction whose message has no timestamp to be of its own time', async () => {
+    const landing = await begin()
+    await landing.add(0, [
+      row(1, '{"id":"a"}', { retracts: true, timestamp: -1n }),
+      row(2, '{"id":"b"}', { retracts: true, timestamp: 0n }),
+    ])
+    const landed = await landing.finish(MARK, async () => [])
+    expect((await rowsOf(landed)).map(found => [found.id, found._event_time])).toEqual([
+      ['b', 0n],
+      ['a', BEGAN],
+    ])
+    await landing.abandon()
+  })
+
+  it('counts the dates of its rows, also of those that take back others', async () => {
+    const landing = await begin()
+    const at = (...times: string[]) =>
+      landing.add(
+        0,
+        times.map((time, n) => row(n, orderOf('a', time))),
+      )
+    await at('2026-01-01T00:00:00Z', '2026-01-01T23:59:59.999999Z', '2026-01-02T00:00:00Z', '2026-01-01T12:00:00Z')
+    expect(landing.counts.dates).toBe(2)
+    await landing.add(0, [row(9, 'no json')])
+    await at('1969-12-31T23:59:59.999999Z', '1970-01-01T00:00:00Z', '2026-01-02T00:00:00Z')
+    expect(landing.counts.dates).toBe(4)
+    await landing.add(1, [row(1, '{"id":"a"}', { retracts: true })])
+    expect(landing.counts.dates).toBe(5)
+    expect((await landing.finish(MARK, async () => [])).files).toHaveLength(5)
+    await landing.abandon()
+  })
+
   it('leaves nothing behind where it is given up, before its end or after', async () => {
     const [first, second] = [await begin(), await begin()]
     for (const landing of [first, second]) await landing.add(0, [row(1, orderOf('a', '2026-01-01T00:00:00Z')), row(2, 'no json')])
@@ -246,7 +286,9 @@ describe('repeats', () => {
       return landed.files.map(({ localPath }) => localPath)
     })
     expect(asked).toEqual([['2025-12-31T22:00:00.000000Z', '2026-01-01T11:00:00.000000Z']])
+    // The one before it has not landed, and those that have are three hours away.
     expect(await placesOf(again)).toEqual([
+      ['a', 0, 7n],
       ['c', 0, 8n],
       ['b', 0, 9n],
     ])
@@ -263,6 +305,71 @@ describe('repeats', () => {
     ])
     const landed = await landing.finish(MARK, async () => [])
     expect((await rowsOf(landed, source)).map(({ _offset }) => _offset)).toEqual([1n, 2n])
+    await landing.abandon()
+  })
+
+  it('are those of what lands, whatever repeats what in between', async () => {
+    const random = seeded()
+    const HOUR = 3_600_000_000n
+    let chained = 0
+    for (let round = 0; round < cases(25, 150); round++) {
+      const within = random.whole(1, 5)
+      const source = deduped(`${within}h`, random.chance(0.5) ? ['id'] : ['id', 'note'])
+      // As an archive has them: what the ids are, and when the event was.
+      const landedTimes = new Map<string, bigint[]>()
+      const files: string[] = []
+      const landings: Landing[] = []
+      for (let number = 1n; number <= 2n; number++) {
+        const given = Array.from({ length: random.whole(0, 30) }, (_, offset) => {
+          const [id, note] = [random.pick(['a', 'a', 'a', 'b', 'c']), random.pick(['x', 'x', 'x', 'y'])]
+          const at = BigInt(random.whole(0, random.pick([3, 40]))) * HOUR
+          return { id, note, at, partition: random.whole(0, 1), offset }
+        })
+        const landing = await begin(source)
+        landings.push(landing)
+        for (const partition of [0, 1])
+          await landing.add(
+            partition,
+            given
+              .filter(one => one.partition === partition)
+              .map(({ id, note, at, offset }) => row(offset, orderOf(id, formatInstant(at), `,"note":"${note}"`))),
+          )
+        const kept: string[] = []
+        const inOrder = given.toSorted((a, b) => Number(a.at - b.at) || a.partition - b.partition || a.offset - b.offset)
+        for (const [at, one] of inOrder.entries()) {
+          const ids = source.landing.dedupe!.by.map(name => one[name as 'id' | 'note']).join()
+          const times = landedTimes.get(ids) ?? landedTimes.set(ids, []).get(ids)!
+          const isNear = (time: bigint): boolean =>
+            one.at - time <= BigInt(within) * HOUR && time - one.at <= BigInt(within) * HOUR
+          if (times.some(isNear)) continue
+          const before = inOrder.slice(0, at).filter(({ id, note }) => id === one.id && note === one.note)
+          if (before.some(other => isNear(other.at))) chained++
+          times.push(one.at)
+          kept.push(`${one.partition} ${one.offset}`)
+        }
+        const landed = await landing.finish({ ...MARK, number }, async () => files)
+        const found = (await rowsOf(landed, source)).map(({ _partition, _offset }) => `${_partition} ${_offset}`)
+        expect(found.sort()).toEqual(kept.sort())
+        expect(landed.repeats).toBe(given.length - kept.length)
+        files.push(...landed.files.map(({ localPath }) => localPath))
+      }
+      for (const landing of landings) await landing.abandon()
+    }
+    expect(chained).toBeGreaterThan(10)
+  })
+
+  it('are found however many repeat one another in a chain', async () => {
+    const source = deduped('1h')
+    const landing = await begin(source)
+    const minutes = 70_000
+    const at = (minute: number): string => formatInstant(BigInt(minute) * 60_000_000n)
+    for (let from = 0; from < minutes; from += 10_000)
+      await landing.add(
+        0,
+        Array.from({ length: 10_000 }, (_, n) => row(from + n, orderOf('a', at(from + n)))),
+      )
+    const { rows, repeats } = await landing.finish(MARK, async () => [])
+    expect([rows, repeats]).toEqual([1148, minutes - 1148])
     await landing.abandon()
   })
 })

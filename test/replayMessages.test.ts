@@ -232,6 +232,29 @@ describe('refused messages', () => {
     await parts.close()
   })
 
+  it('are no newer than what came after them, where a set goes by the moment of landing', async () => {
+    const asKnown = (more: object = {}) => {
+      const { kind, options } = declared({ rowKey: ['id'], ...more })
+      return resolved({ kind, options: { ...options, late: 'asKnown' } })
+    }
+    const place = shop({ rowKey: ['id'] }, 1)
+    const { parts, log, source } = { ...place, parts: place.worker() }
+    const of = { id: 'a', customer: 'c', at: new Date().toISOString() }
+    for (const amount of [-1, 50]) log.put(0, paymentOf(seeded(), { ...of, amount }))
+    await landTopic(source, parts, LANDING)
+    const now = asKnown({ schema: payment.extend({ amount: z.int() }) })
+    // By a host whose clock is behind it has landed no earlier.
+    await replay({ ...parts, now: () => parts.now() - 3_600_000_000n }, now.set)
+    const landed = await archivedRows(parts, source)
+    expect(landed.map(row => row.amount)).toEqual([-1n, 50n])
+    expect((landed[0]!._landed_at as bigint) >= (landed[1]!._landed_at as bigint)).toBe(true)
+    await parts.run(now.set, { until: parts.now() + 2n * 86_400_000_000n })
+    const spent = now.set.columns.findIndex(({ name }) => name === 'amount_2d')
+    const amounts = (await parts.rows(now.set)).map(({ values }) => values[spent])
+    expect(new Set(amounts)).toEqual(new Set([50n]))
+    await parts.close()
+  })
+
   it('that repeat others do not land', async () => {
     const place = shop({ dedupe: { by: ['id'], within: '1d' } }, 1)
     const { log, source } = place

@@ -59,7 +59,7 @@ export function resolveKafka(options: KafkaOptions<RowObject>, projectDir: strin
   const maxRejected = options.maxRejected ?? 1
   if (!(typeof maxRejected === 'number' && maxRejected >= 0 && maxRejected <= 1))
     fault('maxRejected', `\`${shown(maxRejected)}\` is no share`, 'Give a number from 0 to 1, such as 0.01.')
-  const dedupe = resolveDedupe(options.dedupe, schema, fault)
+  const dedupe = resolveDedupe(options.dedupe, { schema, rowKey }, fault)
   const landing: KafkaLanding = {
     topic: options.topic,
     schema,
@@ -198,7 +198,11 @@ function checkRetractions(
     )
 }
 
-function resolveDedupe(given: unknown, schema: RowSchema, fault: Report): KafkaLanding['dedupe'] {
+function resolveDedupe(
+  given: unknown,
+  { schema, rowKey = [] }: { schema: RowSchema; rowKey: string[] | undefined },
+  fault: Report,
+): KafkaLanding['dedupe'] {
   if (given === undefined) return undefined
   const options = members('dedupe', given, ['by', 'within'], fault)
   if (!options) return undefined
@@ -206,6 +210,12 @@ function resolveDedupe(given: unknown, schema: RowSchema, fault: Report): KafkaL
   if (by.length === 0 && Array.isArray(options.by))
     fault('dedupe.by', 'names no column', "Name what tells events apart: by: 'event_id'.")
   for (const column of by) checkColumn('dedupe.by', column, schema, fault)
+  if (by.length > 0 && by.every(column => rowKey.includes(column)))
+    fault(
+      'dedupe.by',
+      `has none but columns of the row key: what corrects a row, or comes again after it was taken back, would be a repeat`,
+      "Repeats of a row key need no `dedupe`: of rows with one key the last counts. Or name what tells messages apart: by: 'event_id'.",
+    )
   const within = parseDuration(String(options.within))
   if (within === undefined || within === 0n)
     fault(

@@ -99,7 +99,7 @@ export interface KafkaLanding {
   maxRejected: number
   /** Where to begin with partitions that no landing has read. */
   start: 'earliest' | 'latest'
-  /** A row is a repeat, and does not land, where one with equal values of `by` has landed whose event is at most `within` away. */
+  /** A row is a repeat, and does not land, where one with equal values of `by` has landed, or lands with it, whose event is at most `within` away. */
   dedupe?: { by: string[]; within: Duration }
   client: 'platformatic' | 'kafkajs'
 }

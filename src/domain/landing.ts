@@ -19,7 +19,7 @@ export interface LandingRequest {
 /** The row of one message. */
 export interface LandingRow {
   offset: bigint
-  /** The message's own, in milliseconds; the event time of a retraction that has none. */
+  /** The message's own, in milliseconds, -1 where it has none: the event time of a retraction whose row tells none. */
   timestamp: bigint
   /** An object on one line. */
   json: Uint8Array
@@ -28,8 +28,8 @@ export interface LandingRow {
 
 /** Rows of one batch of messages. Nothing of them is in a table before the files are committed. */
 export interface Landing {
-  /** Rows that were accepted so far, and refused; and the bytes of messages that were given. */
-  readonly counts: { accepted: number; refused: number; bytes: number }
+  /** Rows that were accepted so far, and of how many dates; rows that were refused; and the bytes of messages that were given. */
+  readonly counts: { accepted: number; dates: number; refused: number; bytes: number }
 
   /** Rows of one partition, in the order of their offsets. */
   add(partition: number, rows: readonly LandingRow[]): Promise<void>

@@ -13,7 +13,7 @@ import type { Snapshot, Table } from '../domain/tableStore.ts'
 import { archiveSchema } from './archiveSchema.ts'
 import { keptRows } from './keptRows.ts'
 import { archivedBetween } from './landBatch.ts'
-import { landingsId, topicNumber, topicNumberId } from './landingPlan.ts'
+import { landedAt, landingsId, topicNumber, topicNumberId } from './landingPlan.ts'
 import { messagesAt } from './messagesAt.ts'
 import type { Parts } from './parts.ts'
 import type { RefusedRows, Stored } from './refusedRows.ts'
@@ -87,7 +87,7 @@ export async function judgeMessages(
       if (landedNow > landedBefore) return undefined
     }
     const number = (base?.transactions.get(id) ?? 0n) + 1n
-    const { files, rows, repeats, rejects } = await landing.finish({ number, at: parts.now() }, (first, last) =>
+    const { files, rows, repeats, rejects } = await landing.finish({ number, at: landedAt(base, parts.now()) }, (first, last) =>
       archivedBetween({ table, archive: base }, first, last),
     )
     for (const { input, row, ...issue } of await issuesOf(parts, rejects)) verdicts.set(`${input} ${row}`, issue)

@@ -17,7 +17,7 @@ import type { BatchTimes, MessageTimes } from './batchTimes.ts'
 import { addTimes, newestEvent, noTimes } from './batchTimes.ts'
 import { publishRejects } from './landedRejects.ts'
 import type { PartitionPlan } from './landingPlan.ts'
-import { formerTopic, landingsId, positionId, topicNumber, topicNumberId } from './landingPlan.ts'
+import { formerTopic, landedAt, landingsId, positionId, topicNumber, topicNumberId } from './landingPlan.ts'
 import type { Parts } from './parts.ts'
 import { tooManyRejected } from './readFresh.ts'
 import { readTopic } from './readTopic.ts'
@@ -27,7 +27,7 @@ export interface LandOptions {
   /** The share of what a commit reads that may be refused. Default: as the source says. */
   maxRejected: number | undefined
   /** How much is read for one commit, about. */
-  most?: { messages: number; bytes?: number }
+  most?: { messages: number; bytes?: number; dates?: number }
   /** Told of each commit, before the next is begun. */
   onCommit?: (batch: LandedBatch) => Promise<void>
   /** Aborted where no other commit is to follow the one that is under way. */
@@ -53,8 +53,8 @@ export interface LandResult {
   version: number | undefined
 }
 
-/** So much is held in scratch files before it is committed. */
-const MOST = { messages: 2_000_000, bytes: 2 ** 29 }
+/** So much is held in scratch files before it is committed. Each date is a file. */
+const MOST = { messages: 2_000_000, bytes: 2 ** 29, dates: 1000 }
 /** Of one request, about. */
 const BATCH_BYTES = 2 ** 20
 
@@ -94,7 +94,9 @@ export async function landBatch(
     const read = await readInto(landing, source, parts, ground, options)
     const counts = { rowsRead: landing.counts.accepted + landing.counts.refused, rowsRejected: landing.counts.refused }
     const number = (ground.archive?.transactions.get(landingsId(source.name)) ?? 0n) + 1n
-    const landed = await landing.finish({ number, at: parts.now() }, (first, last) => archivedBetween(ground, first, last))
+    const landed = await landing.finish({ number, at: landedAt(ground.archive, parts.now()) }, (first, last) =>
+      archivedBetween(ground, first, last),
+    )
     const ranges = ground.plans.map(({ partition, from }) => ({ partition, from, next: read.next.get(partition)! }))
     const published = await publishRejects(parts, {
       source: source.name,
@@ -163,7 +165,8 @@ async function readInto(
     addTimes(times, batch, now())
     messages += batch.messages.length
     onProgress({ stage: 'land', unit: 'rows', done: total - Number(left()), total })
-    if (messages >= most.messages || landing.counts.bytes >= (most.bytes ?? MOST.bytes)) break
+    const { bytes, dates } = landing.counts
+    if (messages >= most.messages || bytes >= (most.bytes ?? MOST.bytes) || dates >= (most.dates ?? MOST.dates)) break
   }
   return { next, passed, isWhole: left() === 0n, times }
 }

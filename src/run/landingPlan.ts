@@ -4,6 +4,7 @@ import type { PartitionState, TopicState } from '../domain/eventLog.ts'
 import { OffsetsGoneError } from '../domain/eventLog.ts'
 import type { KafkaSource } from '../domain/source.ts'
 import type { Snapshot } from '../domain/tableStore.ts'
+import type { Instant } from '../domain/time.ts'
 
 export interface PartitionPlan {
   partition: number
@@ -97,3 +98,7 @@ export function formerTopic(source: string, topicId: string, archive: Snapshot |
   )
   return ids.includes(topicId) ? undefined : ids.at(-1)
 }
+
+/** When a landing takes place. Clocks differ: it is not before what has been committed already. */
+export const landedAt = (archive: Snapshot | undefined, now: Instant): Instant =>
+  archive !== undefined && archive.committedAt > now ? archive.committedAt : now

@@ -1,4 +1,4 @@
-/** Messages of several partitions, as they come: a batch of each in turn, so that none waits for another to end. */
+/** Messages of several partitions, as they come: some of each in turn, so that none waits for another to end. */
 import type { EventLog, MessageBatch, TopicState } from '../domain/eventLog.ts'
 import type { PartitionPlan } from './landingPlan.ts'
 
@@ -15,6 +15,8 @@ export interface PartitionBatch extends MessageBatch {
 
 /** Each takes a connection, and holds what it has read ahead. */
 const AT_ONCE = 8
+/** Messages that are small come many at a time; who reads may stop between so many of them. */
+const PIECE = 1000
 
 /** Ends where all ranges do. Who stops earlier lets go of what was read ahead. */
 export async function* readTopic(
@@ -43,12 +45,21 @@ export async function* readTopic(
         all.delete(reader)
         continue
       }
-      yield { ...result.value, partition: reader.partition }
+      yield* piecesOf({ ...result.value, partition: reader.partition })
       ask(reader)
     }
   } finally {
     await Promise.allSettled([...all].map(({ batches }) => batches.return?.()))
   }
+}
+
+function* piecesOf({ partition, messages, next }: PartitionBatch): Iterable<PartitionBatch> {
+  let from = 0
+  for (; from + PIECE < messages.length; from += PIECE) {
+    const piece = messages.slice(from, from + PIECE)
+    yield { partition, messages: piece, next: piece.at(-1)!.offset + 1n }
+  }
+  yield { partition, messages: from === 0 ? messages : messages.slice(from), next }
 }
 
 interface Reader {

@@ -7,6 +7,7 @@ import type { Landed, Landing, LandingMark, LandingRequest, LandingRow } from '.
 import { partitionInput, partitionPath } from '../../domain/landing.ts'
 import type { RejectedRow } from '../../domain/rejectedRows.ts'
 import type { LocalFile, ObjectsSource } from '../../domain/source.ts'
+import { floorDiv } from '../../domain/time.ts'
 import { BooleanColumn, Int32Column, Int64Column } from '../../rows/columnBuilder.ts'
 import { ParquetFile } from '../../rows/parquetFile.ts'
 import type { RefusedLine } from '../../rows/rowReader.ts'
@@ -22,9 +23,10 @@ const GROUP_ROWS = 65_536
 const GROUP_BYTES = 2 ** 25
 
 const LF = 0x0a
+const DAY = 86_400_000_000n
 
 export class DuckDBLanding implements Landing {
-  readonly counts = { accepted: 0, refused: 0, bytes: 0 }
+  readonly counts = { accepted: 0, dates: 0, refused: 0, bytes: 0 }
   readonly #request: LandingRequest
   readonly #connection: DuckDBConnection
   readonly #scratchDir: string
@@ -33,6 +35,9 @@ export class DuckDBLanding implements Landing {
   readonly #retraction: ReturnType<typeof retractionReader>
   readonly #places = { partition: new Int32Column(), offset: new Int64Column(), retracts: new BooleanColumn() }
   readonly #path: string
+  readonly #dates = new Set<bigint>()
+  /** The date of the row before: from then, and before then. */
+  #date: [bigint, bigint] = [0n, 0n]
   #parquet: ParquetFile | undefined
   /** Until they are part of a table. */
   readonly #staged: string[] = []
@@ -73,6 +78,7 @@ export class DuckDBLanding implements Landing {
     const lines = new Set(refused.map(({ line }) => line))
     for (let line = 0; line < rows.length; line++) if (!lines.has(line)) this.#place(partition, rows[line]!.offset, false)
     this.counts.accepted += columns.rows - before
+    this.#countDates(before)
     if (refused.length > 0)
       await this.refuse(
         refused.map(({ line, raw, issues }) => ({ ...this.#placeOf(partition, rows[line]!.offset), raw, issues })),
@@ -95,11 +101,28 @@ export class DuckDBLanding implements Landing {
   }
 
   async #retract(partition: number, { offset, timestamp, json }: LandingRow): Promise<void> {
-    const read = this.#retraction(json, timestamp)
+    const { columns } = this.#reader
+    const read = this.#retraction(json, timestamp < 0n ? this.#request.run.startedAt : timestamp * 1000n)
     if ('issues' in read) return this.refuse([{ ...this.#placeOf(partition, offset), ...read }])
-    this.#reader.columns.append(read.values, read.time, null)
+    columns.append(read.values, read.time, null)
+    this.#countDates(columns.rows - 1)
     this.#place(partition, offset, true)
     this.counts.accepted++
+  }
+
+  /** Of the rows from one on. Most are of the date of the one before. */
+  #countDates(from: number): void {
+    const { time } = this.#reader.columns
+    const bytes = time.plain()
+    const times = new BigInt64Array(bytes.buffer, bytes.byteOffset, time.rows)
+    for (let at = from; at < times.length; at++) {
+      const t = times[at]!
+      if (t >= this.#date[0] && t < this.#date[1]) continue
+      const day = floorDiv(t, DAY)
+      this.#dates.add(day)
+      this.#date = [day * DAY, (day + 1n) * DAY]
+    }
+    this.counts.dates = this.#dates.size
   }
 
   #place(partition: number, offset: bigint, retracts: boolean): void {

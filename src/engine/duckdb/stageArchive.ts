@@ -10,9 +10,10 @@ import type { KafkaSource } from '../../domain/source.ts'
 import type { StagedFile } from '../../domain/tableStore.ts'
 import { formatInstant } from '../../domain/time.ts'
 import { sqlType } from './expressionSql.ts'
+import { dropRepeats, withoutRepeats } from './repeats.ts'
 import { fileList, identifier, literal } from './sql.ts'
 import { writeParquet } from './stagedFile.ts'
-import { count, firstRow } from './tables.ts'
+import { count } from './tables.ts'
 
 interface Request {
   source: KafkaSource
@@ -56,7 +57,7 @@ export async function stageArchive(connection: DuckDBConnection, request: Reques
     files.push({ ...file, partition: { [A.date]: formatInstant(day * DAY).slice(0, 'YYYY-MM-DD'.length) } })
   }
   await connection.run('DROP TABLE IF EXISTS landing')
-  await connection.run('DROP TABLE IF EXISTS repeats')
+  if (source.landing.dedupe) await dropRepeats(connection)
   await rm(path, { force: true })
   const kept = files.reduce((sum, file) => sum + file.rows, 0)
   return { files, rows: kept, repeats: total - kept }
@@ -76,33 +77,4 @@ function selected({ source, topicId, topicNumber, as: { number, at: landedAt } }
     `__offset AS ${identifier(A.offset)}`,
     `__retracts AS ${identifier(A.retracts)}`,
   ]
-}
-
-/**
- * The rows but for repeats: a row with a null among its ids repeats nothing, one that takes back neither. Rows of one landing whose
- * events are at most the horizon apart, from one to the next, are one: the earliest, and of those of one time the first by position.
- */
-async function withoutRepeats(connection: DuckDBConnection, { source, archived }: Request, rows: string): Promise<string> {
-  const { by, within } = source.landing.dedupe!
-  const { fields } = source.landing.schema
-  const ids = by.map(name => `c${fields.findIndex(field => field.name === name)}`)
-  const has = [...ids.map(id => `${id} IS NOT NULL`), 'NOT __retracts'].join(' AND ')
-  const former = `lag(__t) OVER (PARTITION BY ${ids.join(', ')} ORDER BY __t, __partition, __offset)`
-  await connection.run(`CREATE OR REPLACE TEMP TABLE repeats AS
-    SELECT __partition, __offset FROM (SELECT *, ${former} AS former FROM ${rows} WHERE ${has}) WHERE __t - former <= ${within}`)
-  const [first, last] = await firstRow(connection, `SELECT min(__t), max(__t) FROM ${rows} WHERE ${has}`)
-  const paths = first === null ? [] : await archived((first as bigint) - within, (last as bigint) + within)
-  if (paths.length > 0) {
-    const names = by.map(
-      (name, at) => `${identifier(name)}::${sqlType(fields.find(field => field.name === name)!.type)} AS id${at}`,
-    )
-    const known = `SELECT ${names.join(', ')}, epoch_us(${identifier(A.eventTime)}) AS t
-      FROM read_parquet(${fileList(paths)}, union_by_name = true, hive_partitioning = false)
-      WHERE NOT ${identifier(A.retracts)}`
-    const equal = ids.map((id, at) => `${id} = id${at}`).join(' AND ')
-    await connection.run(`INSERT INTO repeats
-      SELECT __partition, __offset FROM (SELECT * FROM ${rows} WHERE ${has}) SEMI JOIN (${known}) known
-        ON ${equal} AND abs(__t - t) <= ${within}`)
-  }
-  return `(SELECT * FROM ${rows} ANTI JOIN repeats USING (__partition, __offset))`
 }
