@@ -95,7 +95,9 @@ describe('a topic that is declared', () => {
     expect(sourceOf({})).not.toHaveProperty('knownTime')
     expect(sourceOf({}, { late: 'asKnown' })).toMatchObject({ knownTime: '_landed_at', landed: true })
     expect(resolved(setOver({ knownTime: 'at' })).set).toMatchObject({ late: 'asKnown', source: { knownTime: 'at' } })
-    expect(sourceOf({ knownTime: 'at' }, { late: 'asKnown' }).knownTime).toBe('at')
+    const declared = sourceOf({ knownTime: 'at' }, { late: 'asKnown' })
+    expect(declared.knownTime).toBe('at')
+    expect(declared).not.toHaveProperty('landed')
   })
 
   it('is another for a set where its types are, and not where its checks are', () => {
