@@ -62,7 +62,7 @@ describeWithBroker('a broker', () => {
     const open = await directClient(settings(), PATIENCE)
     const [host, port] = shared.broker.bootstrap.split(':') as [string, string]
     const line = await open({ host, port: Number(port) }, () => {}, never)
-    const question = { topic, topicId: 'unknown', partition: 0, epoch: -1, offset: 0n, bytes: 1 << 20, wait: 500 }
+    const question = { topic, topicId: 'unknown', partition: 0, epoch: -1, offset: 0n, read: -1, bytes: 1 << 20, wait: 500 }
     const request = fetchRequest(question, new Map([[1, { oldest: 4, newest: 12 }]]))
     expect(request).toMatchObject({ version: 11, flexible: false })
     const { aborted, records } = fetchAnswer(await line.ask(request), request)

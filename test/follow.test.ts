@@ -81,7 +81,8 @@ class Shop {
           return log.topic()
         }
         const readRange: MemoryLog['readRange'] = range => log.readRange(range)
-        return { log: { topic, readRange, close: async () => {} }, decoder: plainDecoder }
+        const heldUpTo: MemoryLog['heldUpTo'] = (...of) => log.heldUpTo(...of)
+        return { log: { topic, readRange, heldUpTo, close: async () => {} }, decoder: plainDecoder }
       },
     })
     const sourceOf: Parts['sourceOf'] = set => {

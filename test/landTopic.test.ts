@@ -150,7 +150,7 @@ describe('what another run lands', () => {
       }
       return state
     }
-    const late = { topic, readRange: log.readRange.bind(log), close: log.close }
+    const late = { topic, readRange: log.readRange.bind(log), heldUpTo: log.heldUpTo.bind(log), close: log.close }
     const topicOf = () => ({ log: late, decoder: plainDecoder })
     expect(await landTopic(source, { ...parts, topicOf }, LANDING)).toMatchObject({ commits: 0 })
     expect((await archivedRows(parts, source)).map(({ _offset }) => _offset)).toEqual([0n, 1n])

@@ -63,6 +63,7 @@ const begin = (source = SOURCE): Promise<Landing> =>
     source,
     topicId: 'T1',
     topicNumber: 2,
+    inputOf: partition => `kafka:T1/${partition}`,
     run: { id: 'run', startedAt: BEGAN },
     signal: new AbortController().signal,
   })

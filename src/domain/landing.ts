@@ -11,6 +11,8 @@ export interface LandingRequest {
   topicId: string
   /** Its number among the topics that have had the name. */
   topicNumber: number
+  /** As what a partition's messages are named where they are refused: `partitionInput`. */
+  inputOf: (partition: number) => string
   /** As found by which run refused rows are staged. */
   run: RejectingRun
   signal: AbortSignal
@@ -59,13 +61,25 @@ export interface Landed {
   rejects: StagedRejects
 }
 
-/** Where a partition's messages are named as an input, such as of refused rows: equal for all that read this very topic. */
-export const partitionInput = (topicId: string, partition: number): string => `kafka:${topicId}/${partition}`
+/**
+ * Where a partition's messages are named as an input, such as of refused rows: equal for all that read this very topic.
+ * @param since the topic's number since which its offsets count anew; undefined where they never did
+ */
+export const partitionInput = (topicId: string, partition: number, since?: bigint): string =>
+  `kafka:${topicId}/${partition}${since === undefined ? '' : `@${since}`}`
+
+export interface PartitionInput {
+  input: string
+  topicId: string
+  partition: number
+  since: bigint | undefined
+}
 
 /** Undefined of what names no partition. */
-export function readPartitionInput(input: string): { input: string; topicId: string; partition: number } | undefined {
-  const [, topicId, partition] = /^kafka:([^/]+)\/(\d+)$/.exec(input) ?? []
-  return topicId === undefined ? undefined : { input, topicId, partition: Number(partition) }
+export function readPartitionInput(input: string): PartitionInput | undefined {
+  const [, topicId, partition, since] = /^kafka:([^/]+)\/(\d+)(?:@(\d+))?$/.exec(input) ?? []
+  if (topicId === undefined) return undefined
+  return { input, topicId, partition: Number(partition), since: since === undefined ? undefined : BigInt(since) }
 }
 
 /** The same for people. */

@@ -15,6 +15,7 @@ import { Backlog } from './backlog.ts'
 import { freshnessOf, latestOf, secondsBetween } from './batchTimes.ts'
 import type { FollowWatcher } from './followWatcher.ts'
 import type { LandOptions } from './landBatch.ts'
+import { landedAndHeld } from './landedPositions.ts'
 import { planLanding } from './landingPlan.ts'
 import { landTopic } from './landTopic.ts'
 import type { Parts } from './parts.ts'
@@ -249,11 +250,13 @@ class Follower {
   async #look(signal: AbortSignal): Promise<void> {
     const source = this.#source
     const at = this.#parts.now()
-    const topic = await this.#parts.topicOf(source).log.topic(source.landing.topic, signal)
+    const { log } = this.#parts.topicOf(source)
+    const topic = await log.topic(source.landing.topic, signal)
     if (!this.#backlog.knows(topic)) {
       const archive = await this.#parts.store.table(`archive/${source.name}`).snapshot('latest')
       const ends = new Map(topic.partitions.map(({ partition, end }) => [partition, end]))
-      this.#backlog.begin(topic, planLanding(source, topic, { archive, ends, acceptLoss: true }))
+      const held = await landedAndHeld(source, log, topic, archive, signal)
+      this.#backlog.begin(topic, planLanding(source, topic, { archive, ends, held, acceptLoss: true }))
     }
     this.#backlog.look(topic, at)
     if (!this.#backlog.waits) this.#emptySince = at

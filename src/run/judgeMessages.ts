@@ -13,7 +13,8 @@ import type { Snapshot, Table } from '../domain/tableStore.ts'
 import { archiveSchema } from './archiveSchema.ts'
 import { keptRows } from './keptRows.ts'
 import { archivedBetween } from './landBatch.ts'
-import { landedAt, landingsId, topicNumber, topicNumberId } from './landingPlan.ts'
+import { landingsId, topicNumber, topicNumberId } from './landedPositions.ts'
+import { landedAt } from './landingPlan.ts'
 import { messagesAt } from './messagesAt.ts'
 import type { Parts } from './parts.ts'
 import type { RefusedRows, Stored } from './refusedRows.ts'
@@ -26,6 +27,8 @@ export interface ReplayOptions {
 export interface RefusedPartition {
   input: string
   partition: number
+  /** The topic's number since which its offsets count anew; undefined where they never did. */
+  since: bigint | undefined
   /** Those that landings have passed over. */
   rows: RefusedRows
   /** The offsets among them that no replay has marked, ascending. */
@@ -39,9 +42,11 @@ interface Ground {
   topicId: string
   run: RejectingRun
   table: Table
-  /** Undefined where the topic is gone. */
+  /** Undefined where the topic is gone; it holds messages that may be fetched up to its ends. */
   state: TopicState | undefined
   stored: Stored
+  /** The topic's number since which the offsets of all these partitions count anew: others than these stand there now; undefined where these do. */
+  before: bigint | undefined
   refused: readonly RefusedPartition[]
 }
 
@@ -60,18 +65,26 @@ export async function judgeMessages(
   options: ReplayOptions,
   ground: Ground,
 ): Promise<JudgedMessages | undefined> {
-  const { table, topicId, run, refused } = ground
+  const { table, topicId, run, refused, before: until } = ground
   const { signal } = options
   const before = await table.snapshot('latest')
   const verdicts = new Map<string, MessageVerdict>()
-  const ofTopic = topicNumber(source.name, topicId, before)
-  const landing = await parts.engine.land({ source, topicId, topicNumber: Number(ofTopic), run, signal })
+  const ofTopic = until === undefined ? topicNumber(source.name, topicId, before) : until - 1n
+  const inputs = new Map(refused.map(({ partition, input }) => [partition, input]))
+  const landing = await parts.engine.land({
+    source,
+    topicId,
+    topicNumber: Number(ofTopic),
+    inputOf: partition => inputs.get(partition)!,
+    run,
+    signal,
+  })
   try {
     const total = refused.reduce((sum, { waiting }) => sum + waiting.length, 0)
     let done = 0
     let landedBefore = 0
     for (const of of refused) {
-      const landed = await landedAmong(parts, table, before, { topicId, ...of })
+      const landed = await landedAmong(parts, table, before, { topicId, before: until, ...of })
       const offsets = of.waiting.filter(offset => !landed.has(offset))
       await judge(landing, source, parts, signal, { ...ground, ...of, offsets, verdicts })
       done += of.waiting.length
@@ -83,9 +96,11 @@ export async function judgeMessages(
     const id = landingsId(source.name)
     if (base?.transactions.get(id) !== before?.transactions.get(id)) {
       let landedNow = 0
-      for (const of of refused) landedNow += (await landedAmong(parts, table, base, { topicId, ...of })).size
+      for (const of of refused) landedNow += (await landedAmong(parts, table, base, { topicId, before: until, ...of })).size
       if (landedNow > landedBefore) return undefined
     }
+    const topicNow = topicNumber(source.name, topicId, base)
+    if (until === undefined && topicNow !== ofTopic) return undefined
     const number = (base?.transactions.get(id) ?? 0n) + 1n
     const { files, rows, repeats, rejects } = await landing.finish({ number, at: landedAt(base, parts.now()) }, (first, last) =>
       archivedBetween({ table, archive: base }, first, last),
@@ -100,7 +115,7 @@ export async function judgeMessages(
       ...(schema ? { schema } : {}),
       add: files.map(file => ({ ...file, tags: { [LANDINGS_TAG]: String(number) } })),
       remove: [],
-      transactions: { [id]: number, [topicNumberId(source.name, topicId)]: ofTopic },
+      transactions: { [id]: number, [topicNumberId(source.name, topicId)]: topicNow },
       lineage: {
         runId: run.id,
         landing: number,
@@ -180,12 +195,14 @@ const rowOf = ({ offset, timestamp }: Message, { json, retracts }: { json: Uint8
 /** So many offsets are looked up at a time. */
 const LOOKED_UP = 2000
 
+const PLACE = new Set<string>([A.topicId, A.topic, A.partition, A.offset])
+
 /** Of some offsets those that an earlier replay has landed. */
 async function landedAmong(
   { engine }: Parts,
   table: Table,
   archive: Snapshot | undefined,
-  { topicId, partition, waiting }: { topicId: string; partition: number; waiting: readonly bigint[] },
+  { topicId, partition, waiting, since, before }: Pick<Ground, 'topicId' | 'before'> & RefusedPartition,
 ): Promise<Set<bigint>> {
   const found = new Set<bigint>()
   if (!archive) return found
@@ -196,8 +213,12 @@ async function landedAmong(
       return typeof min !== 'bigint' || typeof max !== 'bigint' || (min <= offsets.at(-1)! && max >= offsets[0]!)
     })
     if (files.length === 0) continue
-    const where = `${A.topicId} = '${topicId}' AND ${A.partition} = ${partition} AND ${A.offset} IN (${offsets.join(', ')})`
-    const columns = archive.columns.filter(({ name }) => name === A.topicId || name === A.partition || name === A.offset)
+    const where = [
+      `${A.topicId} = '${topicId}' AND ${A.partition} = ${partition} AND ${A.offset} IN (${offsets.join(', ')})`,
+      ...(since === undefined ? [] : [`${A.topic} >= ${since}`]),
+      ...(before === undefined ? [] : [`${A.topic} < ${before}`]),
+    ].join(' AND ')
+    const columns = archive.columns.filter(({ name }) => PLACE.has(name))
     const query = { paths: await table.localPaths(files), columns, select: [A.offset], where }
     for await (const batch of engine.query(query)) for (const offset of batch.columns[0]!) found.add(BigInt(offset as bigint))
   }

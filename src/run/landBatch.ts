@@ -5,7 +5,7 @@ import { exceeds } from '../domain/engine.ts'
 import type { Message, TopicState } from '../domain/eventLog.ts'
 import { ARCHIVE_COLUMNS as A } from '../domain/kafkaSource.ts'
 import type { Landed, Landing, LandingRow } from '../domain/landing.ts'
-import { partitionInput, partitionPath } from '../domain/landing.ts'
+import { partitionPath } from '../domain/landing.ts'
 import { LANDINGS_TAG } from '../domain/landingNumbers.ts'
 import type { MessageDecoder } from '../domain/messageDecoder.ts'
 import type { RejectedRow } from '../domain/rejectedRows.ts'
@@ -15,9 +15,10 @@ import type { Instant } from '../domain/time.ts'
 import { archiveSchema } from './archiveSchema.ts'
 import type { BatchTimes, MessageTimes } from './batchTimes.ts'
 import { addTimes, newestEvent, noTimes } from './batchTimes.ts'
+import { epochId, landingsId, positionId, sinceId, topicNumberId } from './landedPositions.ts'
 import { publishRejects } from './landedRejects.ts'
-import type { PartitionPlan } from './landingPlan.ts'
-import { formerTopic, landedAt, landingsId, positionId, topicNumber, topicNumberId } from './landingPlan.ts'
+import type { NamedTopic, PartitionPlan } from './landingPlan.ts'
+import { formerTopic, landedAt, namedAs } from './landingPlan.ts'
 import type { Parts } from './parts.ts'
 import { tooManyRejected } from './readFresh.ts'
 import { readTopic } from './readTopic.ts'
@@ -88,19 +89,33 @@ export async function landBatch(
   const run = { id: randomUUID(), startedAt: parts.now() }
   const { topicId } = ground.topic
   const schema = archiveSchema(source, ground.archive)
-  const ofTopic = Number(topicNumber(source.name, topicId, ground.archive))
-  const landing = await parts.engine.land({ source, topicId, topicNumber: ofTopic, run, signal: options.signal })
+  const named = namedAs(source.name, ground.topic.topicId, ground)
+  const { inputOf } = named
+  const landing = await parts.engine.land({
+    source,
+    topicId,
+    topicNumber: Number(named.topicNumber),
+    inputOf,
+    run,
+    signal: options.signal,
+  })
   try {
-    const read = await readInto(landing, source, parts, ground, options)
+    const read = await readInto(landing, source, parts, { ...ground, inputOf }, options)
     const counts = { rowsRead: landing.counts.accepted + landing.counts.refused, rowsRejected: landing.counts.refused }
     const number = (ground.archive?.transactions.get(landingsId(source.name)) ?? 0n) + 1n
     const landed = await landing.finish({ number, at: landedAt(ground.archive, parts.now()) }, (first, last) =>
       archivedBetween(ground, first, last),
     )
-    const ranges = ground.plans.map(({ partition, from }) => ({ partition, from, next: read.next.get(partition)! }))
+    const ranges = ground.plans.map(({ partition, from, epoch }) => ({
+      partition,
+      from,
+      next: read.next.get(partition)!,
+      epoch: read.epochs.get(partition) ?? epoch,
+    }))
     const published = await publishRejects(parts, {
       source: source.name,
       topicId,
+      inputOf,
       runId: run.id,
       rejects: landed.rejects,
       ranges,
@@ -109,7 +124,7 @@ export async function landBatch(
     const limit = options.maxRejected ?? source.landing.maxRejected
     if (exceeds(counts, limit)) throw tooManyRejected({ name: source.name, source }, counts, limit, landed.rejects.commonest)
     options.signal.throwIfAborted()
-    const version = await commit(source, parts, { ...ground, landed, number, runId: run.id, ranges, counts, schema })
+    const version = await commit(source, parts, { ...ground, ...named, landed, number, runId: run.id, ranges, counts, schema })
     if (version === undefined) return undefined
     const lost = ground.plans.reduce((sum, { gap }) => sum + (gap ? gap.to - gap.from : 0n), 0n)
     const { rows, repeats } = landed
@@ -138,6 +153,8 @@ export async function landBatch(
 interface Read {
   /** By partition: where the next landing begins. */
   next: Map<number, bigint>
+  /** By partition that something was read of: the epoch of what stands last before that. */
+  epochs: Map<number, number>
   passed: number
   isWhole: boolean
   times: MessageTimes
@@ -147,12 +164,13 @@ async function readInto(
   landing: Landing,
   source: KafkaSource,
   { topicOf, now }: Parts,
-  { topic: { topicId }, plans }: Ground,
+  { topic: { topicId }, plans, inputOf }: Ground & Pick<NamedTopic, 'inputOf'>,
   { most = MOST, signal, onProgress }: LandOptions,
 ): Promise<Read> {
   const { log, decoder } = topicOf(source)
   const { topic } = source.landing
   const next = new Map(plans.map(({ partition, from }) => [partition, from]))
+  const epochs = new Map<number, number>()
   const left = (): bigint => plans.reduce((sum, { partition, to }) => sum + to - next.get(partition)!, 0n)
   const total = Number(left())
   let passed = 0
@@ -160,22 +178,24 @@ async function readInto(
   const times = noTimes()
   for await (const batch of readTopic(log, plans, { topic, topicId, batchBytes: BATCH_BYTES, signal })) {
     const { partition } = batch
-    passed += await landMessages(landing, decoder, { topic, topicId, partition, messages: batch.messages }, signal)
+    const place = { input: inputOf(partition), path: partitionPath(topic, partition) }
+    passed += await landMessages(landing, decoder, { place, partition, messages: batch.messages }, signal)
     next.set(partition, batch.next)
+    epochs.set(partition, batch.epoch)
     addTimes(times, batch, now())
     messages += batch.messages.length
     onProgress({ stage: 'land', unit: 'rows', done: total - Number(left()), total })
     const { bytes, dates } = landing.counts
     if (messages >= most.messages || bytes >= (most.bytes ?? MOST.bytes) || dates >= (most.dates ?? MOST.dates)) break
   }
-  return { next, passed, isWhole: left() === 0n, times }
+  return { next, epochs, passed, isWhole: left() === 0n, times }
 }
 
 /** Answers how many were passed over. */
 async function landMessages(
   landing: Landing,
   decoder: MessageDecoder,
-  { topic, topicId, partition, messages }: { topic: string; topicId: string; partition: number; messages: readonly Message[] },
+  { place, partition, messages }: { place: Pick<RejectedRow, 'input' | 'path'>; partition: number; messages: readonly Message[] },
   signal: AbortSignal,
 ): Promise<number> {
   await decoder.prepare(messages, signal)
@@ -185,10 +205,7 @@ async function landMessages(
     const decoded = decoder.decode(message, partition)
     const { offset, timestamp } = message
     if (decoded.kind === 'row') rows.push({ offset, timestamp, json: decoded.json, retracts: decoded.retracts })
-    else if (decoded.kind === 'refused') {
-      const place = { input: partitionInput(topicId, partition), path: partitionPath(topic, partition), row: offset }
-      refused.push({ ...place, raw: decoded.raw, issues: [decoded.issue] })
-    }
+    else if (decoded.kind === 'refused') refused.push({ ...place, row: offset, raw: decoded.raw, issues: [decoded.issue] })
   }
   await landing.add(partition, rows)
   await landing.refuse(refused)
@@ -208,11 +225,11 @@ export async function archivedBetween(
   return table.localPaths(archive?.files.filter(isNear) ?? [])
 }
 
-interface Commit extends Ground {
+interface Commit extends Ground, NamedTopic {
   landed: Landed
   number: bigint
   runId: string
-  ranges: readonly { partition: number; from: bigint; next: bigint }[]
+  ranges: readonly { partition: number; from: bigint; next: bigint; epoch: number }[]
   counts: { rowsRead: number; rowsRejected: number }
   schema: ReturnType<typeof archiveSchema>
 }
@@ -220,6 +237,11 @@ interface Commit extends Ground {
 /** Undefined where another run was first. */
 async function commit(source: KafkaSource, { versions, code }: Parts, of: Commit): Promise<number | undefined> {
   const { table, archive, topic, plans, landed, number, runId, ranges, counts, schema } = of
+  const { topicId } = topic
+  // One that is not known takes the place of one that was, and is nothing else.
+  const known = ranges.filter(
+    ({ partition, epoch }) => epoch >= 0 || archive?.transactions.has(epochId(source.name, topicId, partition)),
+  )
   const tags = { [LANDINGS_TAG]: String(number) }
   const committed = await table.commit({
     base: archive,
@@ -229,15 +251,21 @@ async function commit(source: KafkaSource, { versions, code }: Parts, of: Commit
     remove: [],
     transactions: {
       [landingsId(source.name)]: number,
-      [topicNumberId(source.name, topic.topicId)]: topicNumber(source.name, topic.topicId, archive),
-      ...Object.fromEntries(ranges.map(({ partition, next }) => [positionId(source.name, topic.topicId, partition), next])),
+      [topicNumberId(source.name, topicId)]: of.topicNumber,
+      ...Object.fromEntries(ranges.map(({ partition, next }) => [positionId(source.name, topicId, partition), next])),
+      ...Object.fromEntries(known.map(({ partition, epoch }) => [epochId(source.name, topicId, partition), BigInt(epoch)])),
+      ...Object.fromEntries(
+        plans.flatMap(({ partition, ahead }) =>
+          ahead === undefined ? [] : [[sinceId(source.name, topicId, partition, of.topicNumber), number]],
+        ),
+      ),
     },
     lineage: {
       runId,
       landing: number,
       topic: source.landing.topic,
-      topicId: topic.topicId,
-      former: formerTopic(source.name, topic.topicId, archive) ?? null,
+      topicId,
+      former: formerTopic(source.name, topicId, archive) ?? null,
       positions: ranges.map(({ partition, from, next }) => ({ partition, from, to: next })),
       gaps: plans.flatMap(({ partition, gap }) => (gap ? [{ partition, ...gap }] : [])),
       ahead: plans.flatMap(({ partition, from, ahead }) => (ahead === undefined ? [] : [{ partition, from: ahead, to: from }])),

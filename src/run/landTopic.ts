@@ -8,6 +8,7 @@ import { ReplacedTopicError } from '../domain/eventLog.ts'
 import type { KafkaSource } from '../domain/source.ts'
 import type { LandOptions, LandResult } from './landBatch.ts'
 import { landBatch } from './landBatch.ts'
+import { landedAndHeld } from './landedPositions.ts'
 import { isDue, planLanding } from './landingPlan.ts'
 import type { Parts } from './parts.ts'
 
@@ -26,7 +27,8 @@ export async function landTopic(source: KafkaSource, parts: Parts, options: Land
   let topic = first
   for (let failed = 0; failed < ATTEMPTS; ) {
     result.version = archive?.version
-    const plans = planLanding(source, topic, { archive, ends, acceptLoss: options.acceptLoss })
+    const held = await landedAndHeld(source, log, topic, archive, options.signal)
+    const plans = planLanding(source, topic, { archive, ends, held, acceptLoss: options.acceptLoss })
     // Where reading begins at the end, that is to be remembered.
     const begins = source.landing.start === 'latest' && !archive
     if (!plans.some(isDue) && !begins) return { ...result, isWhole: true }

@@ -1,10 +1,9 @@
 /** Refused messages, published before the landing that passes over them is committed: once each, whatever dies in between. */
 import type { Engine } from '../domain/engine.ts'
-import { partitionInput } from '../domain/landing.ts'
 import type { StagedRejects } from '../domain/rejectedRows.ts'
 import { REJECTED_COLUMNS } from '../domain/rejectedRows.ts'
 import type { Snapshot, StagedFile, Table } from '../domain/tableStore.ts'
-import { positionId } from './landingPlan.ts'
+import { positionId } from './landedPositions.ts'
 import type { Parts } from './parts.ts'
 
 interface ReadRange {
@@ -23,10 +22,18 @@ export async function publishRejects(
   {
     source,
     topicId,
+    inputOf,
     runId,
     rejects,
     ranges,
-  }: { source: string; topicId: string; runId: string; rejects: StagedRejects; ranges: readonly ReadRange[] },
+  }: {
+    source: string
+    topicId: string
+    inputOf: (partition: number) => string
+    runId: string
+    rejects: StagedRejects
+    ranges: readonly ReadRange[]
+  },
 ): Promise<boolean> {
   if (rejects.files.length === 0) return true
   const table = store.table(`rejected/${source}`)
@@ -35,7 +42,7 @@ export async function publishRejects(
   // A run that died after this has left them behind, as another schema or registry may have judged them then.
   const before = ranges.filter(({ partition, from }) => (base?.transactions.get(id(partition)) ?? 0n) > from)
   const published =
-    base && before.length > 0 ? await publishedIn(engine, { table, base }, { topicId, ranges: before }) : new Set<string>()
+    base && before.length > 0 ? await publishedIn(engine, { table, base }, { inputOf, ranges: before }) : new Set<string>()
   const files = published.size === 0 ? rejects.files : await withoutPublished(engine, rejects.files, published)
   if (files.length === 0) return true
   const positions = ranges.map(({ partition, next }): [string, bigint] => {
@@ -60,11 +67,9 @@ const placeOf = (input: unknown, row: unknown): string => `${input} ${row}`
 async function publishedIn(
   engine: Engine,
   { table, base }: { table: Table; base: Snapshot },
-  { topicId, ranges }: { topicId: string; ranges: readonly ReadRange[] },
+  { inputOf, ranges }: { inputOf: (partition: number) => string; ranges: readonly ReadRange[] },
 ): Promise<Set<string>> {
-  const where = ranges
-    .map(({ partition, from }) => `(input = '${partitionInput(topicId, partition)}' AND row >= ${from})`)
-    .join(' OR ')
+  const where = ranges.map(({ partition, from }) => `(input = '${inputOf(partition)}' AND row >= ${from})`).join(' OR ')
   const query = { paths: await table.localPaths(base.files), columns: REJECTED_COLUMNS, select: ['input', 'row'], where }
   const found = new Set<string>()
   for await (const { rows, columns } of engine.query(query))

@@ -1,6 +1,6 @@
 /** Messages of a partition by their offsets, as far as they are still kept. */
 import type { EventLog, Message, OffsetRange } from '../domain/eventLog.ts'
-import { OffsetsGoneError, ReplacedTopicError } from '../domain/eventLog.ts'
+import { DivergedLogError, OffsetsGoneError, ReplacedTopicError } from '../domain/eventLog.ts'
 
 /** What lies between two messages is read along with them up to so many offsets: a request more costs as much. */
 const NEAR = 1000n
@@ -27,7 +27,7 @@ export async function* messagesAt(
           next = batch.next
         }
       } catch (error) {
-        if (error instanceof ReplacedTopicError) return
+        if (error instanceof ReplacedTopicError || error instanceof DivergedLogError) return
         if (!(error instanceof OffsetsGoneError)) throw error
         next = error.range.first
       }

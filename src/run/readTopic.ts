@@ -32,8 +32,8 @@ export async function* readTopic(
   try {
     for (;;) {
       while (open.size < AT_ONCE && left.length > 0) {
-        const { partition, from, to } = left.shift()!
-        const batches = log.readRange({ topic, topicId, partition, from, to }, { batchBytes, signal })
+        const { partition, from, epoch, to } = left.shift()!
+        const batches = log.readRange({ topic, topicId, partition, from, epoch, to }, { batchBytes, signal })
         const reader = { partition, batches: batches[Symbol.asyncIterator]() }
         all.add(reader)
         ask(reader)
@@ -53,13 +53,14 @@ export async function* readTopic(
   }
 }
 
-function* piecesOf({ partition, messages, next }: PartitionBatch): Iterable<PartitionBatch> {
+/** A piece that ends before its batch does may be said to be of a later epoch than it is: of the same log that is as true. */
+function* piecesOf({ partition, messages, next, epoch }: PartitionBatch): Iterable<PartitionBatch> {
   let from = 0
   for (; from + PIECE < messages.length; from += PIECE) {
     const piece = messages.slice(from, from + PIECE)
-    yield { partition, messages: piece, next: piece.at(-1)!.offset + 1n }
+    yield { partition, messages: piece, next: piece.at(-1)!.offset + 1n, epoch }
   }
-  yield { partition, messages: from === 0 ? messages : messages.slice(from), next }
+  yield { partition, messages: from === 0 ? messages : messages.slice(from), next, epoch }
 }
 
 interface Reader {

@@ -1,5 +1,6 @@
 /** How much of a topic has not landed yet, without landing it. */
 import type { KafkaSource } from '../domain/source.ts'
+import { landedAndHeld } from './landedPositions.ts'
 import { planLanding } from './landingPlan.ts'
 import type { Parts } from './parts.ts'
 
@@ -18,10 +19,13 @@ export async function topicLag(
   { store, topicOf }: Parts,
   { acceptLoss, signal }: { acceptLoss: boolean; signal: AbortSignal },
 ): Promise<TopicLag> {
-  const topic = await topicOf(source).log.topic(source.landing.topic, signal)
+  const { log } = topicOf(source)
+  // Read before the topic is: what another run lands in between is not beyond where the topic ends.
   const archive = await store.table(`archive/${source.name}`).snapshot('latest')
+  const topic = await log.topic(source.landing.topic, signal)
   const ends = new Map(topic.partitions.map(({ partition, end }) => [partition, end]))
-  const plans = planLanding(source, topic, { archive, ends, acceptLoss })
+  const held = await landedAndHeld(source, log, topic, archive, signal)
+  const plans = planLanding(source, topic, { archive, ends, held, acceptLoss })
   const sum = (of: (plan: (typeof plans)[number]) => bigint): number =>
     Number(plans.reduce((total, plan) => total + of(plan), 0n))
   return {

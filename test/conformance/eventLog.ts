@@ -1,7 +1,13 @@
 /** What every log of events must do. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type EventLog, OffsetsGoneError, ReplacedTopicError } from '../../src/domain/eventLog.ts'
+import {
+  DivergedLogError,
+  type EventLog,
+  type MessageBatch,
+  OffsetsGoneError,
+  ReplacedTopicError,
+} from '../../src/domain/eventLog.ts'
 import { batchesOf, messagesOf, never, rangeOf, textOf, valuesOf } from '../kit/readLog.ts'
 import type { Compression, Sent, Topics } from '../kit/topics.ts'
 
@@ -193,8 +199,8 @@ export function describeEventLog(name: string, make: () => EventLog, topics: () 
       // Where each answer is one batch, some hold nothing that counts.
       expect(await valuesOf(log, topic, 0, { batchBytes: 1 })).toEqual(['1', '2', '3'])
       // A range that holds nothing but what does not count.
-      expect(await batchesOf(log, topic, 0, { from: 7n, to: 10n })).toEqual([{ messages: [], next: 10n }])
-      expect(await batchesOf(log, topic, 0, { from: 2n, to: 3n })).toEqual([{ messages: [], next: 3n }])
+      expect(await batchesOf(log, topic, 0, { from: 7n, to: 10n })).toMatchObject([{ messages: [], next: 10n }])
+      expect(await batchesOf(log, topic, 0, { from: 2n, to: 3n })).toMatchObject([{ messages: [], next: 3n }])
     })
 
     it('ends before what a transaction holds open', async () => {
@@ -264,6 +270,35 @@ export function describeEventLog(name: string, make: () => EventLog, topics: () 
       expect((await log.topic(topic, never)).partitions[0]).toEqual({ partition: 0, first: 20n, end: 20n })
     })
 
+    it('tells by its epochs what it holds of what was read', async () => {
+      const topic = await topics().make({ partitions: 2 })
+      for (let from = 0; from < 30; from += 10) await topics().produce(topic, 1, numbered(10, from))
+      const batches = await batchesOf(log, topic, 1, { to: 25n, batchBytes: 50 })
+      const epochs = new Set(batches.map(({ epoch }) => epoch))
+      expect(epochs.size).toBe(1)
+      const [epoch] = epochs as Set<number>
+      expect(epoch).toBeGreaterThanOrEqual(0)
+      const range = await rangeOf(log, topic, 1)
+      const held = (offset: bigint, of: number): Promise<Map<number, bigint>> =>
+        log.heldUpTo(range, [{ partition: 1, offset, epoch: of }], never)
+      for (const offset of [1n, 25n, 30n]) expect(await held(offset, epoch!)).toEqual(new Map([[1, offset]]))
+      expect(await log.heldUpTo(range, [], never)).toEqual(new Map())
+      // It has been read further than it goes.
+      expect(await held(40n, epoch!)).toEqual(new Map([[1, 30n]]))
+      // Nothing is of an epoch that is yet to come: what was read of it is lost.
+      const lost = (await held(25n, epoch! + 1000)).get(1)!
+      expect(lost).toBeLessThan(25n)
+      const read = (from: bigint, of: number): Promise<MessageBatch[]> =>
+        Array.fromAsync(log.readRange({ ...range, from, epoch: of }, { batchBytes: 1000, signal: never }))
+      expect((await read(25n, epoch!)).flatMap(({ messages }) => messages)).toHaveLength(5)
+      const error = await read(25n, epoch! + 1000).catch(error => error)
+      expect(error).toBeInstanceOf(DivergedLogError)
+      expect(error).toMatchObject({ code: 'data.offsets-ahead', exitCode: 3, range: { partition: 1, position: 25n, held: lost } })
+      expect(error.hint).toContain('--accept-loss')
+      const beyond = Array.fromAsync(log.readRange({ ...range, from: 40n, to: 50n }, { batchBytes: 1000, signal: never }))
+      await expect(beyond).rejects.toMatchObject({ range: { position: 40n, held: 30n } })
+    })
+
     it('does not take a topic for the one that had its name', async () => {
       const topic = await topics().make()
       await topics().produce(topic, 0, numbered(3))
@@ -286,6 +321,9 @@ export function describeEventLog(name: string, make: () => EventLog, topics: () 
       )
       expect(replaced).toBeInstanceOf(ReplacedTopicError)
       expect(replaced.message).toContain(range.topicId)
+      await expect(log.heldUpTo(range, [{ partition: 0, offset: 1n, epoch: 0 }], never)).rejects.toBeInstanceOf(
+        ReplacedTopicError,
+      )
       expect(await valuesOf(log, topic)).toEqual(valuesTo(5))
     })
 

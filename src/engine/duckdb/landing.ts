@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Landed, Landing, LandingMark, LandingRequest, LandingRow } from '../../domain/landing.ts'
-import { partitionInput, partitionPath } from '../../domain/landing.ts'
+import { partitionPath } from '../../domain/landing.ts'
 import type { RejectedRow } from '../../domain/rejectedRows.ts'
 import type { LocalFile, ObjectsSource } from '../../domain/source.ts'
 import { floorDiv } from '../../domain/time.ts'
@@ -132,8 +132,8 @@ export class DuckDBLanding implements Landing {
   }
 
   #placeOf(partition: number, offset: bigint): Pick<RejectedRow, 'input' | 'path' | 'row'> {
-    const { topicId, source } = this.#request
-    return { input: partitionInput(topicId, partition), path: partitionPath(source.landing.topic, partition), row: offset }
+    const { inputOf, source } = this.#request
+    return { input: inputOf(partition), path: partitionPath(source.landing.topic, partition), row: offset }
   }
 
   async refuse(rows: readonly RejectedRow[]): Promise<void> {

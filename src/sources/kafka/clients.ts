@@ -25,6 +25,7 @@ export function clientLog(client: KafkaLanding['client'], settings: KafkaSetting
   const [states, messages] = [directLog(settings, patience), CLIENTS[client](settings, patience)]
   return {
     topic: (name, signal) => states.topic(name, signal),
+    heldUpTo: (topic, positions, signal) => states.heldUpTo(topic, positions, signal),
     readRange: (range, options) => messages.readRange(range, options),
     close: async () => void (await Promise.all([states.close(), messages.close()])),
   }

@@ -183,17 +183,6 @@ export function missingTopic({ cluster, principal }: Reached, topic: string): De
   })
 }
 
-export function shorterLog(topic: string, partition: number, at: bigint, end: bigint): DataError {
-  return new DataError(
-    'data.log-shorter',
-    `topic \`${topic}\`, partition ${partition} ends at offset ${end}, though it once held messages up to ${at}`,
-    {
-      hint: 'Messages were lost in the cluster: a replica that had fallen behind was made the leader. See `unclean.leader.election.enable`.',
-      values: { topic, partition, at: String(at), end: String(end) },
-    },
-  )
-}
-
 export function corruptBatch(topic: string, partition: number, first: bigint, last: bigint): DataError {
   return new DataError(
     'data.corrupt',

@@ -176,14 +176,15 @@ export class ResponseReader {
     return this
   }
 
-  /** The end of a structure: whatever its tagged fields say. */
-  end(): void {
-    if (!this.#flexible) return
+  /** The end of a structure. Answers its tagged fields by their numbers: a structure has few, or none. */
+  end(): Map<number, Buffer> {
+    const fields = new Map<number, Buffer>()
+    if (!this.#flexible) return fields
     for (let left = this.#unsigned(); left > 0; left--) {
-      this.#unsigned()
-      const size = this.#unsigned()
-      this.skip(size)
+      const tag = this.#unsigned()
+      fields.set(tag, this.#take(this.#unsigned()))
     }
+    return fields
   }
 
   #take(size: number): Buffer {

@@ -10,6 +10,8 @@ export interface RecordBatch {
   firstOffset: bigint
   /** Of the last offset that the batch takes, whether its record is still there or not. */
   lastOffset: bigint
+  /** Of the leader that has taken it. */
+  epoch: number
   /** How many records are there. */
   count: number
   /** Its number in the message format; 0: none. */
@@ -44,6 +46,7 @@ export function recordBatches(bytes: Buffer, topic: string): RecordBatch[] {
     batches.push({
       firstOffset,
       lastOffset: firstOffset + BigInt(bytes.readInt32BE(at + 23)),
+      epoch: bytes.readInt32BE(at + 12),
       count: bytes.readInt32BE(at + 57),
       compression: attributes & 0x07,
       transactional: (attributes & 0x10) !== 0,

@@ -1,4 +1,4 @@
-/** The four requests that reading takes, each in the oldest versions that say enough: brokers since Kafka 2.8 have them. */
+/** The five requests that reading takes, each in the oldest versions that say enough: brokers since Kafka 2.8 have them. */
 import type { AbortedTransaction } from './abortedTransactions.ts'
 import { codeOf, type Request, RequestWriter, ResponseReader } from './protocol.ts'
 
@@ -105,6 +105,51 @@ export function offsetsAnswer(bytes: Buffer): { partition: number; code: string 
     .flat()
 }
 
+const EPOCH_ENDS = { key: 23, version: 4, flexible: true } as const
+
+/** Where epochs end: for each the first offset that is of a later one. */
+export function epochEndsRequest(
+  topic: string,
+  partitions: readonly { partition: number; leader: number; epoch: number }[],
+): Request {
+  const writer = new RequestWriter(true)
+  writer.int32(-1)
+  writer.array([topic], name => {
+    writer
+      .text(name)
+      .array(partitions, ({ partition, leader, epoch }) => writer.int32(partition).int32(leader).int32(epoch).end())
+    writer.end()
+  })
+  return { ...EPOCH_ENDS, body: writer.end().body }
+}
+
+export interface EpochEnd {
+  partition: number
+  code: string | undefined
+  /** The one that was asked for, or where nothing is of it the last one before; undefined where none is as late as that. */
+  epoch: number | undefined
+  end: bigint
+}
+
+/** Of the one topic that was asked for. */
+export function epochEndsAnswer(bytes: Buffer): EpochEnd[] {
+  const reader = new ResponseReader(bytes, true)
+  reader.int32()
+  return reader
+    .array(() => {
+      reader.text()
+      const partitions = reader.array(() => {
+        const code = codeOf(reader.int16())
+        const [partition, epoch, end] = [reader.int32(), reader.int32(), reader.int64()]
+        reader.end()
+        return { partition, code, epoch: epoch < 0 || end < 0n ? undefined : epoch, end }
+      })
+      reader.end()
+      return partitions
+    })
+    .flat()
+}
+
 export interface FetchQuestion {
   topic: string
   topicId: string
@@ -112,6 +157,8 @@ export interface FetchQuestion {
   /** Of the leader that was looked up: another one refuses. */
   epoch: number
   offset: bigint
+  /** The epoch of what stands before that offset, which the broker compares; -1: it is not known. */
+  read: number
   /** A larger batch comes all the same, if it is the first. */
   bytes: number
   /** Milliseconds until the broker answers that there is nothing. */
@@ -122,6 +169,8 @@ export interface FetchAnswer {
   /** The broker holds back because too much was asked for: so many milliseconds. */
   throttled: number
   code: string | undefined
+  /** What stands before the offset is of another epoch: it is not what was read. */
+  diverged: boolean
   aborted: AbortedTransaction[]
   /** Record batches. */
   records: Buffer
@@ -131,6 +180,8 @@ const FETCH = 1
 /** The first version that names topics by their ids, and one for brokers before Kafka 3.1. */
 export const BY_ID = 13
 const BY_NAME = 11
+/** The tagged field of a partition's answer that tells of another epoch. */
+const DIVERGED = 0
 
 /** What a broker lacks of all this; undefined where it has it. */
 export function missingVersion(versions: Versions): number | undefined {
@@ -140,11 +191,12 @@ export function missingVersion(versions: Versions): number | undefined {
   }
   if (!takes(METADATA.key, METADATA.version)) return METADATA.key
   if (!takes(LIST_OFFSETS.key, LIST_OFFSETS.version)) return LIST_OFFSETS.key
+  if (!takes(EPOCH_ENDS.key, EPOCH_ENDS.version)) return EPOCH_ENDS.key
   return takes(FETCH, BY_ID) || takes(FETCH, BY_NAME) ? undefined : FETCH
 }
 
 export function fetchRequest(question: FetchQuestion, versions: Versions): Request {
-  const { topic, topicId, partition, epoch, offset, bytes, wait } = question
+  const { topic, topicId, partition, epoch, offset, read, bytes, wait } = question
   const version = (versions.get(FETCH)?.newest ?? 0) >= BY_ID ? BY_ID : BY_NAME
   const flexible = version === BY_ID
   const writer = new RequestWriter(flexible)
@@ -155,7 +207,7 @@ export function fetchRequest(question: FetchQuestion, versions: Versions): Reque
     else writer.text(topic)
     writer.array([partition], number => {
       writer.int32(number).int32(epoch).int64(offset)
-      if (flexible) writer.int32(-1)
+      if (flexible) writer.int32(read)
       writer.int64(-1n).int32(bytes).end()
     })
     writer.end()
@@ -187,11 +239,11 @@ export function fetchAnswer(bytes: Buffer, { version, flexible }: Request): Fetc
       })
       reader.int32()
       const records = reader.bytes()
-      reader.end()
-      return { throttled, code, aborted, records }
+      const diverged = reader.end().has(DIVERGED)
+      return { throttled, code, diverged, aborted, records }
     })
     reader.end()
     return partitions
   })
-  return topics[0]?.[0] ?? { throttled, code, aborted: [], records: Buffer.alloc(0) }
+  return topics[0]?.[0] ?? { throttled, code, diverged: false, aborted: [], records: Buffer.alloc(0) }
 }
