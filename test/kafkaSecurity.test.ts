@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { QuernError } from '../src/domain/errors.ts'
-import type { EventLog } from '../src/domain/eventLog.ts'
+import type { EventLog, MessageBatch } from '../src/domain/eventLog.ts'
 import type { KafkaSettings } from '../src/domain/kafkaSource.ts'
 import { directLog, kafkajsLog, platformaticLog } from '../src/sources/kafka/clients.ts'
 import type { Patience } from '../src/sources/kafka/patience.ts'
@@ -84,7 +84,12 @@ describe.skipIf('missing' in found)('a guarded broker', { timeout: 60_000 }, () 
       ['by PLAIN, encrypted', () => access.settings('saslTls', password('plain'))],
       ['by SCRAM-SHA-512, encrypted', () => access.settings('saslTls', password('scram-sha-512'))],
     ])('reads %s', async (_, settings) => {
-      expect(await valuesOf(opened(settings()), topic)).toEqual(['read'])
+      const log = opened(settings())
+      const [{ epoch }] = (await batchesOf(log, topic)) as [MessageBatch]
+      expect(await valuesOf(log, topic)).toEqual(['read'])
+      const { topicId } = await log.topic(topic, never)
+      const position = { partition: 0, offset: 1n, epoch }
+      expect(await log.heldUpTo({ topic, topicId }, [position], never)).toEqual(new Map([[0, 1n]]))
     })
 
     it('reads by a certificate whose key is encrypted', async () => {

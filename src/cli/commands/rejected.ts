@@ -180,8 +180,9 @@ async function printGroups({ engine }: App, query: Query, examples: number, isAc
   const rest = sorted.slice(MOST_REASONS)
   const more = rest.reduce((sum, [, group]) => sum + group.rows, 0)
   if (rest.length > 0) printLine(`${counted(more, 'row')} for ${counted(rest.length, 'other reason')}: --json lists all`)
-  const partitions = [...files].filter(input => readPartitionInput(input)).length
-  const contents = files.size - partitions
+  const ofPartitions = [...files].flatMap(input => readPartitionInput(input) ?? [])
+  const partitions = new Set(ofPartitions.map(({ topicId, partition }) => `${topicId}/${partition}`)).size
+  const contents = files.size - ofPartitions.length
   const of = [
     ...(partitions > 0 ? [counted(partitions, 'partition')] : []),
     ...(contents > 0 || partitions === 0 ? [counted(contents, 'file content')] : []),
