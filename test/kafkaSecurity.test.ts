@@ -11,7 +11,7 @@ import type { Patience } from '../src/sources/kafka/patience.ts'
 import { authority } from './kit/certificates.ts'
 import { type Broker, kafkaPrograms, startBroker } from './kit/kafkaBroker.ts'
 import type { Security } from './kit/kafkaSecurity.ts'
-import { never, valuesOf } from './kit/readLog.ts'
+import { batchesOf, never, valuesOf } from './kit/readLog.ts'
 import { freePort } from './kit/serverProcess.ts'
 import { type Topics, topicsAt } from './kit/topics.ts'
 
