@@ -41,6 +41,8 @@ export function archiveSource(definition: KafkaSource, table: Table, rows: Pick<
           paths,
           columns: now!.columns.filter(({ name }) => name !== A.date),
           ...(holding.isAll ? {} : { where: holding.landings ? within(holding.landings) : `${A.landing} IS NULL` }),
+          // A refused row is known by its number, which has to be the same in every copy.
+          orderBy: [A.landing, A.partition, A.offset],
           // Of several files that lack one column or another a copy has them all.
           ...(what === 'columns' && !holding.isOne ? { limit: 0 } : {}),
         })
