@@ -395,6 +395,22 @@ describe('a lasting fault', () => {
     await parts.close()
   })
 
+  it('of a topic that has lost what had landed, and has grown again, ends by that', async () => {
+    const shop = new Shop()
+    const payments = declared('payments')
+    const parts = shop.worker()
+    for (let n = 0; n < 5; n++) shop.put()
+    shop.at(100, () => {
+      shop.log.truncate(0, 2n)
+      for (let n = 0; n < 7; n++) shop.put()
+    })
+    shop.at(1000, () => shop.ending.abort())
+    const failures = await shop.follow([payments], parts)
+    expect(failures).toMatchObject([{ error: { code: 'data.offsets-ahead', values: { position: '5', held: '2' } } }])
+    expect(await idsOf(parts, payments.source)).toHaveLength(5)
+    await parts.close()
+  })
+
   it('of one feature set ends all once the others are computed', async () => {
     const shop = new Shop()
     const payments = declared('payments')
