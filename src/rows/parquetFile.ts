@@ -17,6 +17,13 @@ export interface ParquetColumn {
   builder: ColumnBuilder
 }
 
+/** A row group is written when it has so many rows, or its columns hold so many bytes. */
+const GROUP_ROWS = 65_536
+const GROUP_BYTES = 2 ** 25
+
+/** Whether columns hold enough for one. */
+export const isRowGroup = ({ rows, size }: { rows: number; size: number }): boolean => rows >= GROUP_ROWS || size >= GROUP_BYTES
+
 const MAGIC = Buffer.from('PAR1')
 
 /** Numbers of the format. */

@@ -1,11 +1,7 @@
 /** Rows that go to a Parquet file value by value, for one reader that follows. */
 import type { ColumnType } from '../domain/columnType.ts'
 import type { ColumnBuilder } from './columnBuilder.ts'
-import { ParquetFile } from './parquetFile.ts'
-
-/** A row group is written when it has so many rows, or its columns hold so many bytes. */
-const GROUP_ROWS = 65_536
-const GROUP_BYTES = 2 ** 25
+import { isRowGroup, ParquetFile } from './parquetFile.ts'
 
 interface Column<Builder extends ColumnBuilder> {
   type: ColumnType
@@ -45,7 +41,7 @@ export class ParquetRows<B extends Record<string, ColumnBuilder>> {
   async flush(): Promise<void> {
     const builders = Object.values(this.builders)
     const size = builders.reduce((sum, builder) => sum + builder.size, 0)
-    if (builders[0]!.rows >= GROUP_ROWS || size >= GROUP_BYTES) await this.#write()
+    if (isRowGroup({ rows: builders[0]!.rows, size })) await this.#write()
   }
 
   /** Ends the file; answers how many rows it has. */

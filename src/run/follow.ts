@@ -15,10 +15,9 @@ import { Backlog } from './backlog.ts'
 import { freshnessOf, latestOf, secondsBetween } from './batchTimes.ts'
 import type { FollowWatcher } from './followWatcher.ts'
 import type { LandOptions } from './landBatch.ts'
-import { landedAndHeld } from './landedPositions.ts'
-import { planLanding } from './landingPlan.ts'
 import { landTopic } from './landTopic.ts'
 import type { Parts } from './parts.ts'
+import { planTopic } from './planTopic.ts'
 import type { RunOptions } from './runFeatureSet.ts'
 import { runFeatureSet } from './runFeatureSet.ts'
 
@@ -254,9 +253,7 @@ class Follower {
     const topic = await log.topic(source.landing.topic, signal)
     if (!this.#backlog.knows(topic)) {
       const archive = await this.#parts.store.table(`archive/${source.name}`).snapshot('latest')
-      const ends = new Map(topic.partitions.map(({ partition, end }) => [partition, end]))
-      const held = await landedAndHeld(source, log, topic, archive, signal)
-      this.#backlog.begin(topic, planLanding(source, topic, { archive, ends, held, acceptLoss: true }))
+      this.#backlog.begin(topic, await planTopic(source, topic, { log, archive, acceptLoss: true, signal }))
     }
     this.#backlog.look(topic, at)
     if (!this.#backlog.waits) this.#emptySince = at

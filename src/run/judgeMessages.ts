@@ -1,20 +1,20 @@
 /** Refused messages of one topic, judged again; those that pass are landed in one commit. */
 
 import type { Progress } from '../domain/engine.ts'
-import type { Message, TopicState } from '../domain/eventLog.ts'
+import type { TopicState } from '../domain/eventLog.ts'
 import { ARCHIVE_COLUMNS as A } from '../domain/kafkaSource.ts'
-import type { Landing, LandingRow } from '../domain/landing.ts'
+import type { Landing } from '../domain/landing.ts'
 import { partitionPath } from '../domain/landing.ts'
-import { LANDINGS_TAG } from '../domain/landingNumbers.ts'
-import type { RejectedRow, RejectingRun, StagedRejects } from '../domain/rejectedRows.ts'
+import type { RejectingRun, StagedRejects } from '../domain/rejectedRows.ts'
 import { REJECTED_COLUMNS } from '../domain/rejectedRows.ts'
 import type { KafkaSource } from '../domain/source.ts'
 import type { Snapshot, Table } from '../domain/tableStore.ts'
+import { archivedBetween, commitToArchive, nextLanding } from './archiveCommit.ts'
 import { archiveSchema } from './archiveSchema.ts'
 import { keptRows } from './keptRows.ts'
-import { archivedBetween } from './landBatch.ts'
-import { landingsId, topicNumber, topicNumberId } from './landedPositions.ts'
+import { landingsId, topicNumber } from './landedPositions.ts'
 import { landedAt } from './landingPlan.ts'
+import { landMessages } from './landMessages.ts'
 import { messagesAt } from './messagesAt.ts'
 import type { Parts } from './parts.ts'
 import type { RefusedRows, Stored } from './refusedRows.ts'
@@ -101,36 +101,22 @@ export async function judgeMessages(
     }
     const topicNow = topicNumber(source.name, topicId, base)
     if (until === undefined && topicNow !== ofTopic) return undefined
-    const number = (base?.transactions.get(id) ?? 0n) + 1n
+    const number = nextLanding(source.name, base)
     const { files, rows, repeats, rejects } = await landing.finish({ number, at: landedAt(base, parts.now()) }, (first, last) =>
       archivedBetween({ table, archive: base }, first, last),
     )
     for (const { input, row, ...issue } of await issuesOf(parts, rejects)) verdicts.set(`${input} ${row}`, issue)
     if (rows === 0) return { verdicts, rows, version: undefined }
     signal.throwIfAborted()
-    const schema = archiveSchema(source, base)
-    const committed = await table.commit({
-      base,
+    const version = await commitToArchive(source, parts, {
+      ...{ table, archive: base, topicId, topicNumber: topicNow, number, runId: run.id },
+      schema: archiveSchema(source, base),
       operation: 'replay',
-      ...(schema ? { schema } : {}),
-      add: files.map(file => ({ ...file, tags: { [LANDINGS_TAG]: String(number) } })),
-      remove: [],
-      transactions: { [id]: number, [topicNumberId(source.name, topicId)]: topicNow },
-      lineage: {
-        runId: run.id,
-        landing: number,
-        topic: source.landing.topic,
-        topicId,
-        replay: true,
-        rows,
-        repeats,
-        schema: source.landing.schema.fingerprint,
-        versions: parts.versions,
-        code: parts.code,
-      },
-      isolation: 'append',
+      landed: { files, rows, repeats },
+      transactions: {},
+      lineage: { replay: true },
     })
-    return committed.outcome === 'committed' ? { verdicts, rows, version: committed.version } : undefined
+    return version === undefined ? undefined : { verdicts, rows, version }
   } finally {
     await landing.abandon()
   }
@@ -157,25 +143,10 @@ async function judge(
   const left = new Set(offsets)
   if (kept.length > 0) {
     const { log, decoder } = topicOf(source)
+    const place = { input, path: partitionPath(topic, partition) }
     for await (const messages of messagesAt(log, { topic, topicId, partition }, { offsets: kept, signal })) {
-      await decoder.prepare(messages, signal)
-      const rows: LandingRow[] = []
-      const refused: RejectedRow[] = []
-      for (const message of messages) {
-        left.delete(message.offset)
-        const decoded = decoder.decode(message, partition)
-        if (decoded.kind === 'row') rows.push(rowOf(message, decoded))
-        else if (decoded.kind === 'refused')
-          refused.push({
-            input,
-            path: partitionPath(topic, partition),
-            row: message.offset,
-            raw: decoded.raw,
-            issues: [decoded.issue],
-          })
-      }
-      await landing.add(partition, rows)
-      await landing.refuse(refused)
+      await landMessages(landing, decoder, { place, partition, messages }, signal)
+      for (const { offset } of messages) left.delete(offset)
     }
   }
   if (left.size === 0) return
@@ -184,13 +155,6 @@ async function judge(
   for (const { offset } of rows) left.delete(offset)
   for (const offset of left) verdicts.set(`${input} ${offset}`, 'gone')
 }
-
-const rowOf = ({ offset, timestamp }: Message, { json, retracts }: { json: Uint8Array; retracts: boolean }): LandingRow => ({
-  offset,
-  timestamp,
-  json,
-  retracts,
-})
 
 /** So many offsets are looked up at a time. */
 const LOOKED_UP = 2000

@@ -2,23 +2,21 @@
 import { randomUUID } from 'node:crypto'
 import type { Progress } from '../domain/engine.ts'
 import { exceeds } from '../domain/engine.ts'
-import type { Message, TopicState } from '../domain/eventLog.ts'
-import { ARCHIVE_COLUMNS as A } from '../domain/kafkaSource.ts'
-import type { Landed, Landing, LandingRow } from '../domain/landing.ts'
+import type { TopicState } from '../domain/eventLog.ts'
+import type { Landed, Landing } from '../domain/landing.ts'
 import { partitionPath } from '../domain/landing.ts'
-import { LANDINGS_TAG } from '../domain/landingNumbers.ts'
-import type { MessageDecoder } from '../domain/messageDecoder.ts'
-import type { RejectedRow } from '../domain/rejectedRows.ts'
 import type { KafkaSource } from '../domain/source.ts'
-import type { Snapshot, Table, TableFile } from '../domain/tableStore.ts'
+import type { Snapshot, Table } from '../domain/tableStore.ts'
 import type { Instant } from '../domain/time.ts'
+import { archivedBetween, commitToArchive, nextLanding } from './archiveCommit.ts'
 import { archiveSchema } from './archiveSchema.ts'
 import type { BatchTimes, MessageTimes } from './batchTimes.ts'
 import { addTimes, newestEvent, noTimes } from './batchTimes.ts'
-import { epochId, landingsId, positionId, sinceId, topicNumberId } from './landedPositions.ts'
+import { epochId, positionId, sinceId } from './landedPositions.ts'
 import { publishRejects } from './landedRejects.ts'
 import type { NamedTopic, PartitionPlan } from './landingPlan.ts'
 import { formerTopic, landedAt, namedAs } from './landingPlan.ts'
+import { landMessages } from './landMessages.ts'
 import type { Parts } from './parts.ts'
 import { tooManyRejected } from './readFresh.ts'
 import { readTopic } from './readTopic.ts'
@@ -102,7 +100,7 @@ export async function landBatch(
   try {
     const read = await readInto(landing, source, parts, { ...ground, inputOf }, options)
     const counts = { rowsRead: landing.counts.accepted + landing.counts.refused, rowsRejected: landing.counts.refused }
-    const number = (ground.archive?.transactions.get(landingsId(source.name)) ?? 0n) + 1n
+    const number = nextLanding(source.name, ground.archive)
     const landed = await landing.finish({ number, at: landedAt(ground.archive, parts.now()) }, (first, last) =>
       archivedBetween(ground, first, last),
     )
@@ -191,40 +189,6 @@ async function readInto(
   return { next, epochs, passed, isWhole: left() === 0n, times }
 }
 
-/** Answers how many were passed over. */
-async function landMessages(
-  landing: Landing,
-  decoder: MessageDecoder,
-  { place, partition, messages }: { place: Pick<RejectedRow, 'input' | 'path'>; partition: number; messages: readonly Message[] },
-  signal: AbortSignal,
-): Promise<number> {
-  await decoder.prepare(messages, signal)
-  const rows: LandingRow[] = []
-  const refused: RejectedRow[] = []
-  for (const message of messages) {
-    const decoded = decoder.decode(message, partition)
-    const { offset, timestamp } = message
-    if (decoded.kind === 'row') rows.push({ offset, timestamp, json: decoded.json, retracts: decoded.retracts })
-    else if (decoded.kind === 'refused') refused.push({ ...place, row: offset, raw: decoded.raw, issues: [decoded.issue] })
-  }
-  await landing.add(partition, rows)
-  await landing.refuse(refused)
-  return messages.length - rows.length - refused.length
-}
-
-/** Local paths of the archive's files with events in a span, both ends included. */
-export async function archivedBetween(
-  { table, archive }: Pick<Ground, 'table' | 'archive'>,
-  first: Instant,
-  last: Instant,
-): Promise<string[]> {
-  const isNear = ({ columns }: TableFile): boolean => {
-    const { min, max } = columns[A.eventTime] ?? {}
-    return typeof min !== 'bigint' || typeof max !== 'bigint' || (min <= last && max >= first)
-  }
-  return table.localPaths(archive?.files.filter(isNear) ?? [])
-}
-
 interface Commit extends Ground, NamedTopic {
   landed: Landed
   number: bigint
@@ -235,48 +199,29 @@ interface Commit extends Ground, NamedTopic {
 }
 
 /** Undefined where another run was first. */
-async function commit(source: KafkaSource, { versions, code }: Parts, of: Commit): Promise<number | undefined> {
-  const { table, archive, topic, plans, landed, number, runId, ranges, counts, schema } = of
+async function commit(source: KafkaSource, parts: Parts, of: Commit): Promise<number | undefined> {
+  const { table, archive, topic, topicNumber, plans, landed, number, runId, ranges, counts, schema } = of
   const { topicId } = topic
   // One that is not known takes the place of one that was, and is nothing else.
   const known = ranges.filter(
     ({ partition, epoch }) => epoch >= 0 || archive?.transactions.has(epochId(source.name, topicId, partition)),
   )
-  const tags = { [LANDINGS_TAG]: String(number) }
-  const committed = await table.commit({
-    base: archive,
+  return commitToArchive(source, parts, {
+    ...{ table, archive, topicId, topicNumber, schema, number, runId, landed },
     operation: 'land',
-    ...(schema ? { schema } : {}),
-    add: landed.files.map(file => ({ ...file, tags })),
-    remove: [],
-    transactions: {
-      [landingsId(source.name)]: number,
-      [topicNumberId(source.name, topicId)]: of.topicNumber,
-      ...Object.fromEntries(ranges.map(({ partition, next }) => [positionId(source.name, topicId, partition), next])),
-      ...Object.fromEntries(known.map(({ partition, epoch }) => [epochId(source.name, topicId, partition), BigInt(epoch)])),
-      ...Object.fromEntries(
-        plans.flatMap(({ partition, ahead }) =>
-          ahead === undefined ? [] : [[sinceId(source.name, topicId, partition, of.topicNumber), number]],
-        ),
+    transactions: Object.fromEntries([
+      ...ranges.map(({ partition, next }) => [positionId(source.name, topicId, partition), next]),
+      ...known.map(({ partition, epoch }) => [epochId(source.name, topicId, partition), BigInt(epoch)]),
+      ...plans.flatMap(({ partition, ahead }) =>
+        ahead === undefined ? [] : [[sinceId(source.name, topicId, partition, topicNumber), number]],
       ),
-    },
+    ]),
     lineage: {
-      runId,
-      landing: number,
-      topic: source.landing.topic,
-      topicId,
       former: formerTopic(source.name, topicId, archive) ?? null,
       positions: ranges.map(({ partition, from, next }) => ({ partition, from, to: next })),
       gaps: plans.flatMap(({ partition, gap }) => (gap ? [{ partition, ...gap }] : [])),
       ahead: plans.flatMap(({ partition, from, ahead }) => (ahead === undefined ? [] : [{ partition, from: ahead, to: from }])),
-      rows: landed.rows,
       rejected: counts.rowsRejected,
-      repeats: landed.repeats,
-      schema: source.landing.schema.fingerprint,
-      versions,
-      code,
     },
-    isolation: 'append',
   })
-  return committed.outcome === 'committed' ? committed.version : undefined
 }

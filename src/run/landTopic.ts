@@ -8,9 +8,10 @@ import { ReplacedTopicError } from '../domain/eventLog.ts'
 import type { KafkaSource } from '../domain/source.ts'
 import type { LandOptions, LandResult } from './landBatch.ts'
 import { landBatch } from './landBatch.ts'
-import { landedAndHeld } from './landedPositions.ts'
-import { isDue, planLanding } from './landingPlan.ts'
+import { isDue } from './landingPlan.ts'
 import type { Parts } from './parts.ts'
+import { endsOf, planTopic } from './planTopic.ts'
+import { standAside } from './standAside.ts'
 
 const ATTEMPTS = 20
 
@@ -21,14 +22,14 @@ export async function landTopic(source: KafkaSource, parts: Parts, options: Land
   // Read before the topic is: what another run lands in between is not beyond where the topic ends.
   let archive = await table.snapshot('latest')
   const first = await log.topic(name, options.signal)
-  const ends = new Map(first.partitions.map(({ partition, end }) => [partition, end]))
+  const ends = endsOf(first)
   const counts = { commits: 0, rows: 0, rejected: 0, repeats: 0, passed: 0, lost: 0n }
   const result: LandResult = { ...counts, isWhole: false, version: undefined }
   let topic = first
   for (let failed = 0; failed < ATTEMPTS; ) {
     result.version = archive?.version
-    const held = await landedAndHeld(source, log, topic, archive, options.signal)
-    const plans = planLanding(source, topic, { archive, ends, held, acceptLoss: options.acceptLoss })
+    const { acceptLoss, signal } = options
+    const plans = await planTopic(source, topic, { log, archive, ends, acceptLoss, signal })
     // Where reading begins at the end, that is to be remembered.
     const begins = source.landing.start === 'latest' && !archive
     if (!plans.some(isDue) && !begins) return { ...result, isWhole: true }
@@ -43,7 +44,7 @@ export async function landTopic(source: KafkaSource, parts: Parts, options: Land
       if (done.isLast || options.ending?.aborted) return { ...result, isWhole: done.isLast }
     } else {
       parts.trace(`${source.name}: another run was first`)
-      await new Promise(resolve => setTimeout(resolve, Math.random() * 50 * ++failed))
+      await standAside(++failed)
     }
     archive = await table.snapshot('latest')
     // Of what is still to be read some may be gone by now.

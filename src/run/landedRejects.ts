@@ -5,6 +5,7 @@ import { REJECTED_COLUMNS } from '../domain/rejectedRows.ts'
 import type { Snapshot, StagedFile, Table } from '../domain/tableStore.ts'
 import { positionId } from './landedPositions.ts'
 import type { Parts } from './parts.ts'
+import { rejectedSchema } from './rejectedTable.ts'
 
 interface ReadRange {
   partition: number
@@ -52,7 +53,7 @@ export async function publishRejects(
   const { outcome } = await table.commit({
     base,
     operation: 'append',
-    ...(base && base.columns.length === REJECTED_COLUMNS.length ? {} : { schema: { columns: REJECTED_COLUMNS } }),
+    ...rejectedSchema(base),
     add: files,
     remove: [],
     transactions: Object.fromEntries(positions),

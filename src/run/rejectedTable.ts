@@ -6,7 +6,7 @@ import type { FeatureSet } from '../domain/featureSet.ts'
 import type { RejectedGroup, RejectingRun, StagedRejects } from '../domain/rejectedRows.ts'
 import { REJECTED_COLUMNS } from '../domain/rejectedRows.ts'
 import type { PinnedInputs } from '../domain/source.ts'
-import type { Snapshot, StagedFile, Table } from '../domain/tableStore.ts'
+import type { Snapshot, StagedFile, Table, TableChange } from '../domain/tableStore.ts'
 import type { Parts } from './parts.ts'
 import { markKey, marksOf, replayedTable } from './replayedTable.ts'
 
@@ -73,7 +73,7 @@ export class RejectedRows {
       const outcome = await this.#table.commit({
         base,
         operation: 'append',
-        ...(base && hasColumns(base) ? {} : { schema: { columns: REJECTED_COLUMNS } }),
+        ...rejectedSchema(base),
         add: files,
         remove: [],
         transactions: Object.fromEntries(fresh.map(group => [this.#appId(group), 1n])),
@@ -197,5 +197,6 @@ function readingOf({ source }: FeatureSet, key: FeatureSet['entity']): string {
   return createHash('sha256').update(meaning).digest('hex').slice(0, 16)
 }
 
-/** A table of an older release lacks the last of them. */
-const hasColumns = ({ columns }: Snapshot): boolean => columns.length === REJECTED_COLUMNS.length
+/** What a commit says of the table's columns. One of an older release lacks the last of them. */
+export const rejectedSchema = (base: Snapshot | undefined): Pick<TableChange, 'schema'> =>
+  base?.columns.length === REJECTED_COLUMNS.length ? {} : { schema: { columns: REJECTED_COLUMNS } }

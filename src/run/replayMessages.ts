@@ -21,6 +21,7 @@ import type { Parts } from './parts.ts'
 import type { Stored } from './refusedRows.ts'
 import { refusedInputs, refusedRowsOf } from './refusedRows.ts'
 import { markKey, marksOf, replayedTable, replaysOf } from './replayedTable.ts'
+import { standAside } from './standAside.ts'
 
 /** Rows that have landed, and as which version of the archive. */
 export interface ReplayLanded {
@@ -87,7 +88,7 @@ async function replayTopic(source: KafkaSource, parts: Parts, options: ReplayOpt
       return { rows: judged.rows, version: judged.version }
     }
     parts.trace(`${source.name}: another landing was first`)
-    await new Promise(resolve => setTimeout(resolve, Math.random() * 50 * attempt))
+    await standAside(attempt)
   }
   throw new TransientError(
     'transient.conflict',

@@ -22,6 +22,7 @@ import type { Parts } from './parts.ts'
 import type { Fresh, ReadingOptions } from './readFresh.ts'
 import { readFresh, tooManyRejected } from './readFresh.ts'
 import { RejectedRows } from './rejectedTable.ts'
+import { standAside } from './standAside.ts'
 import type { Ground } from './survey.ts'
 import { findInputs, groundOf } from './survey.ts'
 
@@ -68,7 +69,7 @@ export async function runFeatureSet(set: FeatureSet, parts: Parts, options: RunO
       return undefined
     })
     if (result) return result
-    await new Promise(resolve => setTimeout(resolve, Math.random() * 50 * (attempt + 1)))
+    await standAside(attempt + 1)
   }
   throw new TransientError('transient.conflict', `\`${set.name}\`: inputs or the table changed during ${ATTEMPTS} attempts`, {
     hint: 'Run again when the inputs are at rest and no other run is under way.',

@@ -1,8 +1,7 @@
 /** How much of a topic has not landed yet, without landing it. */
 import type { KafkaSource } from '../domain/source.ts'
-import { landedAndHeld } from './landedPositions.ts'
-import { planLanding } from './landingPlan.ts'
 import type { Parts } from './parts.ts'
+import { planTopic } from './planTopic.ts'
 
 export interface TopicLag {
   /** At most: markers of transactions, and messages that were taken back, take offsets as well. */
@@ -23,9 +22,7 @@ export async function topicLag(
   // Read before the topic is: what another run lands in between is not beyond where the topic ends.
   const archive = await store.table(`archive/${source.name}`).snapshot('latest')
   const topic = await log.topic(source.landing.topic, signal)
-  const ends = new Map(topic.partitions.map(({ partition, end }) => [partition, end]))
-  const held = await landedAndHeld(source, log, topic, archive, signal)
-  const plans = planLanding(source, topic, { archive, ends, held, acceptLoss })
+  const plans = await planTopic(source, topic, { log, archive, acceptLoss, signal })
   const sum = (of: (plan: (typeof plans)[number]) => bigint): number =>
     Number(plans.reduce((total, plan) => total + of(plan), 0n))
   return {

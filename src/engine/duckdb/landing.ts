@@ -9,21 +9,16 @@ import type { RejectedRow } from '../../domain/rejectedRows.ts'
 import type { LocalFile, ObjectsSource } from '../../domain/source.ts'
 import { floorDiv } from '../../domain/time.ts'
 import { BooleanColumn, Int32Column, Int64Column } from '../../rows/columnBuilder.ts'
-import { ParquetFile } from '../../rows/parquetFile.ts'
+import { isRowGroup, ParquetFile } from '../../rows/parquetFile.ts'
 import type { RefusedLine } from '../../rows/rowReader.ts'
 import { RowReader } from '../../rows/rowReader.ts'
 import { lineJudge, UNIT } from './judgeLine.ts'
 import { RejectStage } from './rejectStage.ts'
 import { retractionReader } from './retractionRow.ts'
 import type { ScanRequest } from './scanRequest.ts'
-import { stageArchive } from './stageArchive.ts'
-
-/** A row group is written when it has so many rows, or its columns hold so many bytes. */
-const GROUP_ROWS = 65_536
-const GROUP_BYTES = 2 ** 25
+import { DAY, stageArchive } from './stageArchive.ts'
 
 const LF = 0x0a
-const DAY = 86_400_000_000n
 
 export class DuckDBLanding implements Landing {
   readonly counts = { accepted: 0, dates: 0, refused: 0, bytes: 0 }
@@ -35,9 +30,10 @@ export class DuckDBLanding implements Landing {
   readonly #retraction: ReturnType<typeof retractionReader>
   readonly #places = { partition: new Int32Column(), offset: new Int64Column(), retracts: new BooleanColumn() }
   readonly #path: string
-  readonly #dates = new Set<bigint>()
-  /** The date of the row before: from then, and before then. */
-  #date: [bigint, bigint] = [0n, 0n]
+  /** Of the accepted rows, counted from 1970. */
+  readonly #days = new Set<bigint>()
+  /** The day of the row before: from then, and before then. */
+  #day: [bigint, bigint] = [0n, 0n]
   #parquet: ParquetFile | undefined
   /** Until they are part of a table. */
   readonly #staged: string[] = []
@@ -64,8 +60,7 @@ export class DuckDBLanding implements Landing {
     const gone = rows.filter(({ retracts }) => retracts)
     await this.#addRows(partition, gone.length === 0 ? rows : rows.filter(({ retracts }) => !retracts))
     for (const row of gone) await this.#retract(partition, row)
-    const { rows: held, size } = this.#reader.columns
-    if (held >= GROUP_ROWS || size >= GROUP_BYTES) await this.#flush()
+    if (isRowGroup(this.#reader.columns)) await this.#flush()
   }
 
   async #addRows(partition: number, rows: readonly LandingRow[]): Promise<void> {
@@ -110,19 +105,19 @@ export class DuckDBLanding implements Landing {
     this.counts.accepted++
   }
 
-  /** Of the rows from one on. Most are of the date of the one before. */
+  /** Of the rows from one on. Most are of the day of the one before. */
   #countDates(from: number): void {
     const { time } = this.#reader.columns
     const bytes = time.plain()
     const times = new BigInt64Array(bytes.buffer, bytes.byteOffset, time.rows)
     for (let at = from; at < times.length; at++) {
       const t = times[at]!
-      if (t >= this.#date[0] && t < this.#date[1]) continue
+      if (t >= this.#day[0] && t < this.#day[1]) continue
       const day = floorDiv(t, DAY)
-      this.#dates.add(day)
-      this.#date = [day * DAY, (day + 1n) * DAY]
+      this.#days.add(day)
+      this.#day = [day * DAY, (day + 1n) * DAY]
     }
-    this.counts.dates = this.#dates.size
+    this.counts.dates = this.#days.size
   }
 
   #place(partition: number, offset: bigint, retracts: boolean): void {
@@ -175,12 +170,13 @@ export class DuckDBLanding implements Landing {
       topicNumber,
       as,
       path: this.#path,
+      days: this.#days,
       archived,
       scratchDir: this.#scratchDir,
       signal,
     })
     this.#staged.push(...staged.files.map(({ localPath }) => localPath))
-    return { ...staged, rejects }
+    return { ...staged, repeats: this.counts.accepted - staged.rows, rejects }
   }
 
   async abandon(): Promise<void> {

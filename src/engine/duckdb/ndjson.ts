@@ -7,7 +7,7 @@ import type { RejectedRow } from '../../domain/rejectedRows.ts'
 import type { Field } from '../../domain/schema.ts'
 import type { LocalFile } from '../../domain/source.ts'
 import { Int32Column } from '../../rows/columnBuilder.ts'
-import { ParquetFile } from '../../rows/parquetFile.ts'
+import { isRowGroup, ParquetFile } from '../../rows/parquetFile.ts'
 import type { RefusedLine } from '../../rows/rowReader.ts'
 import { RowReader } from '../../rows/rowReader.ts'
 import { bytesOf } from './fileBytes.ts'
@@ -16,10 +16,6 @@ import { folderValues, lineJudge, UNIT } from './judgeLine.ts'
 import { beginningOfBytes, linesOf, TOO_LONG } from './pieces.ts'
 import type { ScanRequest } from './scanRequest.ts'
 import { fileList, literal } from './sql.ts'
-
-/** A row group is written when it has so many rows, or its columns hold so many bytes. */
-const GROUP_ROWS = 65_536
-const GROUP_BYTES = 2 ** 25
 
 export interface LoadedRows {
   relation: string
@@ -110,8 +106,8 @@ class Load {
       while (this.#places.rows < this.#reader.columns.rows) this.#places.put(place)
       await this.#report(file, line, refused)
       line += BigInt(lines)
-      const { rows, size } = this.#reader.columns
-      if (rows >= GROUP_ROWS || size >= GROUP_BYTES) await this.#flush()
+      const { rows } = this.#reader.columns
+      if (isRowGroup(this.#reader.columns)) await this.#flush()
       this.#request.onProgress({ stage: 'read', unit: 'rows', done: this.kept + rows + this.rejected, total: null })
     }
   }

@@ -13,7 +13,6 @@ import { sqlType } from './expressionSql.ts'
 import { dropRepeats, withoutRepeats } from './repeats.ts'
 import { fileList, identifier, literal } from './sql.ts'
 import { writeParquet } from './stagedFile.ts'
-import { count } from './tables.ts'
 
 interface Request {
   source: KafkaSource
@@ -22,6 +21,8 @@ interface Request {
   as: LandingMark
   /** The accepted rows: `c0`, `c1` and so on, `__t`, `__partition`, `__offset`, `__retracts`. Removed afterwards. */
   path: string
+  /** On which days their events happened, counted from 1970. */
+  days: ReadonlySet<bigint>
   /** As `Landing.finish` has it. */
   archived: Parameters<Landing['finish']>[1]
   scratchDir: string
@@ -31,21 +32,18 @@ interface Request {
 /** As many are looked for one by one in all rows; of more each is found at its place in a sorted table. */
 const FEW_DAYS = 8
 
-const DAY = 86_400_000_000n
-/** Counted from 1970. It is the floor: events before are few, and their days no less right. */
-const DAY_OF = `CASE WHEN __t >= 0 THEN __t // ${DAY} ELSE (__t + 1) // ${DAY} - 1 END`
+/** In microseconds. */
+export const DAY = 86_400_000_000n
 
-export async function stageArchive(connection: DuckDBConnection, request: Request): Promise<Omit<Landed, 'rejects'>> {
+export async function stageArchive(connection: DuckDBConnection, request: Request): Promise<Pick<Landed, 'files' | 'rows'>> {
   const { source, path, signal, scratchDir } = request
   const rows = `read_parquet(${fileList([path])}, hive_partitioning = false)`
-  const total = await count(connection, `SELECT count(*) FROM ${rows}`)
   const landing = source.landing.dedupe ? await withoutRepeats(connection, request, rows) : rows
-  const reader = await connection.runAndReadAll(`SELECT DISTINCT ${DAY_OF} FROM ${landing} ORDER BY 1`)
-  const days = reader.getRows().map(([day]) => day as bigint)
+  const days = [...request.days].sort((a, b) => (a < b ? -1 : 1))
   const columns = archiveColumns(source).filter(({ name }) => name !== A.date)
   let from = landing
   if (days.length > FEW_DAYS) {
-    await connection.run(`CREATE OR REPLACE TEMP TABLE landing AS SELECT * FROM ${from} ORDER BY ${DAY_OF}`)
+    await connection.run(`CREATE OR REPLACE TEMP TABLE landing AS SELECT * FROM ${from} ORDER BY __t`)
     from = 'landing'
   }
   const files: StagedFile[] = []
@@ -54,13 +52,14 @@ export async function stageArchive(connection: DuckDBConnection, request: Reques
     const where = days.length > 1 ? ` WHERE __t >= ${day * DAY} AND __t < ${(day + 1n) * DAY}` : ''
     const query = `SELECT ${selected(request).join(', ')} FROM ${from}${where}`
     const file = await writeParquet(connection, query, columns, join(scratchDir, `archive-${randomUUID()}.parquet`))
-    files.push({ ...file, partition: { [A.date]: formatInstant(day * DAY).slice(0, 'YYYY-MM-DD'.length) } })
+    // All of a day may repeat what has landed.
+    if (file.rows === 0) await rm(file.localPath, { force: true })
+    else files.push({ ...file, partition: { [A.date]: formatInstant(day * DAY).slice(0, 'YYYY-MM-DD'.length) } })
   }
   await connection.run('DROP TABLE IF EXISTS landing')
   if (source.landing.dedupe) await dropRepeats(connection)
   await rm(path, { force: true })
-  const kept = files.reduce((sum, file) => sum + file.rows, 0)
-  return { files, rows: kept, repeats: total - kept }
+  return { files, rows: files.reduce((sum, file) => sum + file.rows, 0) }
 }
 
 /** SQL of the archive's columns, but for the date. */

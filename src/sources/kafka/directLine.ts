@@ -2,7 +2,7 @@
 import { connect as connectPlain, type Socket } from 'node:net'
 import { connect as connectSecure } from 'node:tls'
 import { secureContext } from './credentials.ts'
-import type { Address, Client, Line } from './line.ts'
+import { type Address, type Client, connected, type Line } from './line.ts'
 import type { Patience } from './patience.ts'
 import { type Request, RequestWriter } from './protocol.ts'
 import { loginOf } from './sasl.ts'
@@ -18,22 +18,14 @@ export const directClient: Client = async (settings, patience) => {
     const servername = /^[\d.]+$/.test(host) || host.includes(':') ? '' : host
     const socket = context ? connectSecure({ host, port, secureContext: context, servername }) : connectPlain({ host, port })
     const line = new DirectLine(socket, { host, port }, patience, ended)
-    const give = (): void => line.destroy(signal.reason)
-    signal.addEventListener('abort', give, { once: true })
-    try {
-      await line.connected(context ? 'secureConnect' : 'connect')
+    return connected(line, signal, async () => {
+      await line.opened(context ? 'secureConnect' : 'connect')
       if (login) {
         const lifetime = await login(request => line.ask(request))
         // The broker counts as well, and hangs up on who is late.
         if (lifetime > 0) line.until = performance.now() + lifetime * 0.8
       }
-      return line
-    } catch (error) {
-      line.destroy()
-      throw error
-    } finally {
-      signal.removeEventListener('abort', give)
-    }
+    })
   }
 }
 
@@ -72,7 +64,7 @@ class DirectLine implements Line {
     socket.on('close', () => this.#end(new Error(`${this.#name}: Connection closed`)))
   }
 
-  connected(event: 'connect' | 'secureConnect'): Promise<void> {
+  opened(event: 'connect' | 'secureConnect'): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const timer = setTimeout(() => this.#end(new Error(`${this.#name}: no connection in time`)), this.#patience.connect)
     this.#socket.once(event, resolve)
@@ -94,8 +86,8 @@ class DirectLine implements Line {
     return promise
   }
 
-  destroy(reason: unknown = new Error(`${this.#name}: Connection closed`)): void {
-    this.#end(reason)
+  destroy(): void {
+    this.#end(new Error(`${this.#name}: Connection closed`))
   }
 
   #end(trouble: unknown): void {

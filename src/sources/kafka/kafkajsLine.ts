@@ -6,7 +6,7 @@
 import type { Socket } from 'node:net'
 import type { KafkaSettings } from '../../domain/kafkaSource.ts'
 import { secureContext, tokenSource } from './credentials.ts'
-import type { Client, Line } from './line.ts'
+import { type Client, connected, type Line } from './line.ts'
 import { BrokerError, type Request, RequestWriter } from './protocol.ts'
 import type { Versions } from './requests.ts'
 import { VERSIONS_REQUEST, versionsAnswer } from './requests.ts'
@@ -58,9 +58,7 @@ export const kafkajsClient: Client = async (settings, patience) => {
     // A timer of less than no time after each request, of which Node warns; no request of ours has to wait for others.
     connection.requestQueue.scheduleCheckPendingRequests = () => {}
     const line = new KafkajsLine(connection)
-    const give = (): void => line.destroy()
-    signal.addEventListener('abort', give, { once: true })
-    try {
+    return connected(line, signal, async () => {
       const connecting = connection.connect()
       // kafkajs waits for the rest of what it takes for an answer.
       connection.socket?.prependOnceListener('data', (chunk: Buffer) => {
@@ -76,13 +74,7 @@ export const kafkajsClient: Client = async (settings, patience) => {
         connection.setSupportAuthenticationProtocol(true)
         await connection.authenticate()
       }
-      return line
-    } catch (error) {
-      line.destroy()
-      throw signal.aborted ? signal.reason : error
-    } finally {
-      signal.removeEventListener('abort', give)
-    }
+    })
   }
 }
 

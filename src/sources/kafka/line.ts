@@ -17,6 +17,21 @@ export interface Line {
   destroy(): void
 }
 
+/** The line, once `connect` has made it; ended where that fails, or the signal says so first. */
+export async function connected<L extends Line>(line: L, signal: AbortSignal, connect: () => Promise<unknown>): Promise<L> {
+  const give = (): void => line.destroy()
+  signal.addEventListener('abort', give, { once: true })
+  try {
+    await connect()
+    return line
+  } catch (error) {
+    line.destroy()
+    throw signal.aborted ? signal.reason : error
+  } finally {
+    signal.removeEventListener('abort', give)
+  }
+}
+
 /** A connection that is encrypted and logged in as the settings say. `ended` is called once it is of no more use. */
 export type OpenLine = (address: Address, ended: () => void, signal: AbortSignal) => Promise<Line>
 

@@ -2,7 +2,7 @@
 import type { Connection, SASLOptions } from '@platformatic/kafka'
 import type { KafkaSettings } from '../../domain/kafkaSource.ts'
 import { secureContext, tokenSource } from './credentials.ts'
-import type { Client, Line } from './line.ts'
+import { type Client, connected, type Line } from './line.ts'
 import type { Request } from './protocol.ts'
 
 type Library = typeof import('@platformatic/kafka')
@@ -19,17 +19,7 @@ export const platformaticClient: Client = async (settings, { connect, answer }) 
       ...(sasl === undefined ? {} : { sasl }),
     })
     const line = new PlatformaticLine(library, connection, ended)
-    const give = (): void => line.destroy()
-    signal.addEventListener('abort', give, { once: true })
-    try {
-      await connection.connect(host, port)
-      return line
-    } catch (error) {
-      line.destroy()
-      throw signal.aborted ? signal.reason : error
-    } finally {
-      signal.removeEventListener('abort', give)
-    }
+    return connected(line, signal, async () => connection.connect(host, port))
   }
 }
 

@@ -76,34 +76,49 @@ export function offsetsRequest(
 ): Request {
   const writer = new RequestWriter(true)
   writer.int32(-1).int8(READ_COMMITTED)
-  writer.array([topic], name => {
-    writer.text(name).array(partitions, ({ partition, epoch }) => writer.int32(partition).int32(epoch).int64(time).end())
-    writer.end()
-  })
+  ofTopic(writer, topic, partitions, ({ partition, epoch }) => writer.int32(partition).int32(epoch).int64(time))
   return { ...LIST_OFFSETS, body: writer.end().body }
 }
 
-/** Of the one topic that was asked for. */
-export function offsetsAnswer(bytes: Buffer): { partition: number; code: string | undefined; offset: bigint }[] {
+/** Of one topic what is asked of each of some partitions. */
+function ofTopic<P>(
+  writer: RequestWriter,
+  topic: string,
+  partitions: readonly P[],
+  write: (partition: P) => RequestWriter,
+): void {
+  writer.array([topic], name => {
+    writer.text(name).array(partitions, partition => write(partition).end())
+    writer.end()
+  })
+}
+
+/** Of the one topic that was asked for what is answered of each partition. */
+function fromTopic<P>(bytes: Buffer, read: (reader: ResponseReader) => P): P[] {
   const reader = new ResponseReader(bytes, true)
   reader.int32()
-  return reader
-    .array(() => {
-      reader.text()
-      const partitions = reader.array(() => {
-        const partition = reader.int32()
-        const code = codeOf(reader.int16())
-        reader.int64()
-        const offset = reader.int64()
-        reader.int32()
-        reader.end()
-        return { partition, code, offset }
-      })
+  const topics = reader.array(() => {
+    reader.text()
+    const partitions = reader.array(() => {
+      const partition = read(reader)
       reader.end()
-      return partitions
+      return partition
     })
-    .flat()
+    reader.end()
+    return partitions
+  })
+  return topics.flat()
 }
+
+export const offsetsAnswer = (bytes: Buffer): { partition: number; code: string | undefined; offset: bigint }[] =>
+  fromTopic(bytes, reader => {
+    const partition = reader.int32()
+    const code = codeOf(reader.int16())
+    reader.int64()
+    const offset = reader.int64()
+    reader.int32()
+    return { partition, code, offset }
+  })
 
 const EPOCH_ENDS = { key: 23, version: 4, flexible: true } as const
 
@@ -114,12 +129,7 @@ export function epochEndsRequest(
 ): Request {
   const writer = new RequestWriter(true)
   writer.int32(-1)
-  writer.array([topic], name => {
-    writer
-      .text(name)
-      .array(partitions, ({ partition, leader, epoch }) => writer.int32(partition).int32(leader).int32(epoch).end())
-    writer.end()
-  })
+  ofTopic(writer, topic, partitions, ({ partition, leader, epoch }) => writer.int32(partition).int32(leader).int32(epoch))
   return { ...EPOCH_ENDS, body: writer.end().body }
 }
 
@@ -131,24 +141,12 @@ export interface EpochEnd {
   end: bigint
 }
 
-/** Of the one topic that was asked for. */
-export function epochEndsAnswer(bytes: Buffer): EpochEnd[] {
-  const reader = new ResponseReader(bytes, true)
-  reader.int32()
-  return reader
-    .array(() => {
-      reader.text()
-      const partitions = reader.array(() => {
-        const code = codeOf(reader.int16())
-        const [partition, epoch, end] = [reader.int32(), reader.int32(), reader.int64()]
-        reader.end()
-        return { partition, code, epoch: epoch < 0 || end < 0n ? undefined : epoch, end }
-      })
-      reader.end()
-      return partitions
-    })
-    .flat()
-}
+export const epochEndsAnswer = (bytes: Buffer): EpochEnd[] =>
+  fromTopic(bytes, reader => {
+    const code = codeOf(reader.int16())
+    const [partition, epoch, end] = [reader.int32(), reader.int32(), reader.int64()]
+    return { partition, code, epoch: epoch < 0 || end < 0n ? undefined : epoch, end }
+  })
 
 export interface FetchQuestion {
   topic: string
