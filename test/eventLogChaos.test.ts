@@ -1,22 +1,20 @@
 /** A broker that is killed, stands still or is behind a bad line: each committed message comes once, in its order. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import type { EventLog } from '../src/domain/eventLog.ts'
 import { directLog, kafkajsLog, platformaticLog } from '../src/sources/kafka/clients.ts'
 import type { Patience } from '../src/sources/kafka/patience.ts'
-import { type Broker, kafkaPrograms, startBroker } from './kit/kafkaBroker.ts'
+import { type Broker, startBroker } from './kit/kafkaBroker.ts'
 import { seeded } from './kit/random.ts'
 import { never, rangeOf, textOf } from './kit/readLog.ts'
+import { describeWithBroker } from './kit/sharedBroker.ts'
 import { startLine, type TcpLine } from './kit/tcpLine.ts'
 import { type Topics, topicsAt } from './kit/topics.ts'
-
-const found = await kafkaPrograms()
-if ('missing' in found) console.warn(found.missing)
 
 /** Answers are given up soon, and the broker is waited for longer than any start takes. */
 const PATIENCE: Patience = { connect: 1000, answer: 1000, contact: 60_000, away: 60_000 }
 
-describe.skipIf('missing' in found)('a broker in trouble', { timeout: 120_000 }, () => {
+describeWithBroker('a broker in trouble', { timeout: 120_000 }, () => {
   let line: TcpLine
   let broker: Broker
   let topics: Topics

@@ -1,17 +1,14 @@
 /** `quern run --follow` over a real broker, as a person or Kubernetes runs it. */
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { archivedRows, refusedRows } from './kit/archives.ts'
 import { documents, REPOSITORY } from './kit/cli.ts'
 import { inProcess } from './kit/inProcess.ts'
-import type { Broker } from './kit/kafkaBroker.ts'
-import { kafkaPrograms, startBroker } from './kit/kafkaBroker.ts'
 import { here } from './kit/program.ts'
 import { ORDERS_CSV, orders, project } from './kit/project.ts'
 import { seeded } from './kit/random.ts'
-import type { Topics } from './kit/topics.ts'
-import { topicsAt } from './kit/topics.ts'
+import { describeWithBroker, sharedBroker } from './kit/sharedBroker.ts'
 
 const spend = (broker: string, topic: string): string => `import { count, defineFeatureSet, kafka, sum } from 'quern'
 import { z } from 'zod'
@@ -90,24 +87,13 @@ class Follower {
   }
 }
 
-const found = await kafkaPrograms()
-
-describe.skipIf('missing' in found)(`following a topic ${'missing' in found ? `(skipped: ${found.missing})` : ''}`, async () => {
-  let broker: Broker
-  let topics: Topics
-  if (!('missing' in found)) {
-    broker = await startBroker()
-    topics = topicsAt(broker.bootstrap)
-  }
-  afterAll(async () => {
-    await topics?.close()
-    await broker?.stop()
-  })
+describeWithBroker('following a topic', () => {
+  const shared = sharedBroker()
 
   it('lands every message once, though workers are killed at any time and the broker too, and ends well', async () => {
     const random = seeded()
-    const topic = await topics.make({ partitions: 3 })
-    const cwd = project({ 'transforms/spend.ts': spend(broker.bootstrap, topic) })
+    const topic = await shared.topics.make({ partitions: 3 })
+    const cwd = project({ 'transforms/spend.ts': spend(shared.broker.bootstrap, topic) })
     const sent: string[] = []
     let poison = 0
     let isOver = false
@@ -118,7 +104,7 @@ describe.skipIf('missing' in found)(`following a topic ${'missing' in found ? `(
           const row = { id: `p${batch}-${at}`, customer: `c${at % 5}`, at: new Date(Date.now() - 3_600_000).toISOString() }
           return { value: JSON.stringify({ ...row, amount: at }) }
         })
-        await topics.produce(topic, batch % 3, messages)
+        await shared.topics.produce(topic, batch % 3, messages)
         for (const { value } of messages)
           if (value === 'no json') poison++
           else sent.push((JSON.parse(value) as { id: string }).id)
@@ -131,8 +117,8 @@ describe.skipIf('missing' in found)(`following a topic ${'missing' in found ? `(
       const worker = new Follower(cwd, batchRows)
       if (life === 1) {
         await worker.until(() => worker.landed.length > 0)
-        await broker.kill()
-        await broker.start()
+        await shared.broker.kill()
+        await shared.broker.start()
         const before = worker.landed.length
         await worker.until(() => worker.landed.length > before)
       }
@@ -180,16 +166,16 @@ describe.skipIf('missing' in found)(`following a topic ${'missing' in found ? `(
   })
 
   it('ends at once at the second signal, with nothing half-done', async () => {
-    const topic = await topics.make()
-    const cwd = project({ 'transforms/spend.ts': spend(broker.bootstrap, topic) })
+    const topic = await shared.topics.make()
+    const cwd = project({ 'transforms/spend.ts': spend(shared.broker.bootstrap, topic) })
     const row = { customer: 'c', at: '2026-01-01T00:00:00Z', amount: 1 }
-    await topics.produce(topic, 0, [{ value: JSON.stringify({ id: 'a', ...row }) }])
+    await shared.topics.produce(topic, 0, [{ value: JSON.stringify({ id: 'a', ...row }) }])
     const worker = new Follower(cwd, ['--batch-time', '1h'])
     await worker.until(() => worker.landed.length === 1)
-    await topics.produce(topic, 0, [{ value: JSON.stringify({ id: 'b', ...row }) }])
+    await shared.topics.produce(topic, 0, [{ value: JSON.stringify({ id: 'b', ...row }) }])
     // It has seen that something waits for its batch before nobody answers any more.
     await new Promise(resolve => setTimeout(resolve, 3000))
-    broker.pause()
+    shared.broker.pause()
     try {
       worker.signal('SIGINT')
       await worker.until(() => worker.stderr.includes('another signal ends at once'))
@@ -197,7 +183,7 @@ describe.skipIf('missing' in found)(`following a topic ${'missing' in found ? `(
       expect(await worker.ended).toBe(143)
       expect(worker.stderr).toContain('nothing half-done is visible')
     } finally {
-      broker.resume()
+      shared.broker.resume()
     }
     const next = new Follower(cwd)
     await next.until(() => next.lines.some(({ name }) => name === 'spend') || next.landed.length === 1)
@@ -209,14 +195,14 @@ describe.skipIf('missing' in found)(`following a topic ${'missing' in found ? `(
   })
 
   it('ends with exit code 3 where messages were gone before they were read', async () => {
-    const topic = await topics.make()
-    const cwd = project({ 'transforms/spend.ts': spend(broker.bootstrap, topic) })
+    const topic = await shared.topics.make()
+    const cwd = project({ 'transforms/spend.ts': spend(shared.broker.bootstrap, topic) })
     const value = JSON.stringify({ id: 'a', customer: 'c', at: '2026-01-01T00:00:00Z', amount: 1 })
-    await topics.produce(topic, 0, [{ value }])
+    await shared.topics.produce(topic, 0, [{ value }])
     const worker = new Follower(cwd, ['--batch-time', '2s'])
     await worker.until(() => worker.landed.length === 1)
-    await topics.produce(topic, 0, [{ value }, { value }, { value }])
-    await topics.deleteRecords(topic, 0, 3n)
+    await shared.topics.produce(topic, 0, [{ value }, { value }, { value }])
+    await shared.topics.deleteRecords(topic, 0, 3n)
     expect(await worker.ended).toBe(3)
     expect(worker.stderr).toContain('data.offsets-gone')
     expect(worker.lines.at(-1)).toMatchObject({ name: 'payments', outcome: 'failed', code: 'data.offsets-gone' })

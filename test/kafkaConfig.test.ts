@@ -1,12 +1,12 @@
 /** How clusters and registries are reached: the definition, then the environment, and what is missing of both. */
-import { execFileSync } from 'node:child_process'
-import { generateKeyPairSync } from 'node:crypto'
+import { createPrivateKey } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { FaultsError } from '../src/domain/errors.ts'
 import type { KafkaAccess } from '../src/domain/kafkaSource.ts'
 import { KafkaConfig } from '../src/kafkaConfig.ts'
+import { authority } from './kit/certificates.ts'
 import { quern } from './kit/cli.ts'
 import { ORDERS_CSV, orders, project } from './kit/project.ts'
 import { scratch } from './kit/scratch.ts'
@@ -106,27 +106,12 @@ describe('a cluster', () => {
 })
 
 describe('encryption', () => {
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' })
-  openssl(
-    'req',
-    '-x509',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:prime256v1',
-    '-nodes',
-    '-subj',
-    '/CN=me',
-    '-keyout',
-    'key.pem',
-    '-out',
-    'cert.pem',
-    '-days',
-    '2',
-  )
-  openssl('pkcs8', '-topk8', '-in', 'key.pem', '-passout', 'pass:hunter2', '-out', 'locked.pem')
-  const other = generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey.export({ type: 'pkcs8', format: 'pem' })
-  writeFileSync(join(folder, 'other.pem'), other)
+  const { issue } = authority()
+  const { cert, key } = issue('me')
+  const cipher = { cipher: 'aes-256-cbc', passphrase: 'hunter2' }
+  const locked = createPrivateKey(key).export({ type: 'pkcs8', format: 'pem', ...cipher })
+  for (const [name, text] of Object.entries({ cert, key, locked, other: issue('another').key }))
+    writeFileSync(join(folder, `${name}.pem`), text)
   writeFileSync(join(folder, 'text.pem'), 'nothing of the kind')
   writeFileSync(join(folder, 'broken.pem'), '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n')
 

@@ -9,18 +9,16 @@ import type { KafkaSettings } from '../src/domain/kafkaSource.ts'
 import { directLog, kafkajsLog, platformaticLog } from '../src/sources/kafka/clients.ts'
 import type { Patience } from '../src/sources/kafka/patience.ts'
 import { authority } from './kit/certificates.ts'
-import { type Broker, kafkaPrograms, startBroker } from './kit/kafkaBroker.ts'
+import { type Broker, startBroker } from './kit/kafkaBroker.ts'
 import type { Security } from './kit/kafkaSecurity.ts'
 import { batchesOf, never, valuesOf } from './kit/readLog.ts'
 import { freePort } from './kit/serverProcess.ts'
+import { describeWithBroker } from './kit/sharedBroker.ts'
 import { type Topics, topicsAt } from './kit/topics.ts'
-
-const found = await kafkaPrograms()
-if ('missing' in found) console.warn(found.missing)
 
 const HASTY: Patience = { connect: 10_000, answer: 10_000, contact: 400, away: 400 }
 
-describe.skipIf('missing' in found)('a guarded broker', { timeout: 60_000 }, () => {
+describeWithBroker('a guarded broker', { timeout: 60_000 }, () => {
   let broker: Broker
   let topics: Topics
   let access: Security

@@ -2,19 +2,9 @@
 // node kafkajs_loop.js <brokers> <topic> <messages> <file>
 import { DuckDBInstance, DuckDBTimestampValue } from '@duckdb/node-api'
 import { Kafka, logLevel } from 'kafkajs'
-import { z } from 'zod'
+import { payment } from '../projects/topic/schemas/payment.ts'
 
 const [brokers, topic, total, file] = process.argv.slice(2)
-const payment = z.object({
-  id: z.string().min(1),
-  customer: z.string(),
-  at: z.iso.datetime(),
-  amount: z.int().nonnegative(),
-  currency: z.string().length(3),
-  country: z.enum(['DE', 'FR', 'IT', 'ES']),
-  channel: z.string(),
-  note: z.string().max(100),
-})
 const connection = await (await DuckDBInstance.create(':memory:')).connect()
 await connection.run(`CREATE TABLE payments (id VARCHAR, customer VARCHAR, "at" TIMESTAMP, amount BIGINT, currency VARCHAR,
   country VARCHAR, channel VARCHAR, note VARCHAR, "partition" INTEGER, "offset" BIGINT)`)
